@@ -1,0 +1,81 @@
+"""A zoo of generative models in which a model, a loss or a prior is a plugin.
+
+Names that need torch are imported when they are first asked for, so that ``import ganzoo`` stays cheap: the
+command line and every plugin's ``plugin.py`` rely on it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.errors import UserError
+from ganzoo.hookspecs import (
+    API_VERSION,
+    DatasetSpec,
+    LossSpec,
+    MetricSpec,
+    ModelSpec,
+    PriorSpec,
+    hookimpl,
+)
+from ganzoo.schema import setting
+from ganzoo.version import __version__
+
+if TYPE_CHECKING:
+    from ganzoo.draw import Draw
+    from ganzoo.latents import Code, Latents, Prior
+    from ganzoo.loss import Loss
+    from ganzoo.model import Adversarial, Batch, Context, DataInfo, Model, Networks, Pass, Phase
+
+_HEAVY = {
+    "Adversarial": "ganzoo.model",
+    "Batch": "ganzoo.model",
+    "Code": "ganzoo.latents",
+    "Context": "ganzoo.model",
+    "DataInfo": "ganzoo.model",
+    "Draw": "ganzoo.draw",
+    "Latents": "ganzoo.latents",
+    "Loss": "ganzoo.loss",
+    "Model": "ganzoo.model",
+    "Networks": "ganzoo.model",
+    "Pass": "ganzoo.model",
+    "Phase": "ganzoo.model",
+    "Prior": "ganzoo.latents",
+}
+
+__all__ = [
+    "API_VERSION",
+    "Adversarial",
+    "Batch",
+    "Code",
+    "Context",
+    "DataInfo",
+    "DatasetSpec",
+    "Draw",
+    "Latents",
+    "Loss",
+    "LossSpec",
+    "MetricSpec",
+    "Model",
+    "ModelSpec",
+    "Networks",
+    "Pass",
+    "Phase",
+    "Prior",
+    "PriorSpec",
+    "UserError",
+    "__version__",
+    "hookimpl",
+    "setting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HEAVY:
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

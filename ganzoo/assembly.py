@@ -1,0 +1,94 @@
+"""From settings to objects: prior, model, losses, networks, phases, and the terms that fit them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ganzoo.draw import mix
+from ganzoo.errors import SettingsError, did_you_mean
+from ganzoo.latents import Prior
+from ganzoo.loss import Loss, Term, fit
+from ganzoo.model import Context, DataInfo, Model, Phase
+from ganzoo.schema import OptimSettings
+
+if TYPE_CHECKING:
+    from ganzoo.settings import Settings
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything that a training or a loaded model consists of, before any device is involved."""
+
+    data: DataInfo
+    prior: Prior | None
+    model: Model
+    losses: dict[str, Loss]
+    networks: dict[str, nn.Module]
+    phases: tuple[Phase, ...]
+    terms: dict[str, list[Term]]
+    """The terms of each phase."""
+    optim: dict[str, OptimSettings]
+    """The optimiser of each phase; phases with equal ``trains`` have equal ones."""
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of each network."""
+        return {
+            name: sum(parameter.numel() for parameter in network.parameters())
+            for name, network in self.networks.items()
+        }
+
+
+def assemble(settings: Settings, data: DataInfo) -> Assembly:
+    """Build all parts; weights follow from ``train.seed``. Raises UserError where parts do not fit."""
+    context = Context(data, share_fakes=settings.train.share_fakes)
+    prior: Prior | None = None
+    if settings.prior is not None:
+        prior = settings.prior.factory(settings.prior.config, context)
+    context = replace(context, prior=prior)
+    model: Model = settings.model.factory(settings.model.config, context)
+    phases = tuple(model.phases())
+    context = replace(context, model=model, phases=phases)
+    losses: dict[str, Loss] = {
+        name: part.factory(name, part.config, context) for name, part in settings.losses.items()
+    }
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mix(settings.train.seed, "weights"))
+        networks = model.networks()
+        if isinstance(prior, nn.Module):
+            networks["prior"] = prior
+        for loss in losses.values():
+            networks |= {loss.own(name): network for name, network in loss.networks().items()}
+    phases += tuple(phase for loss in losses.values() for phase in loss.phases())
+    weights = {name: part.weight for name, part in settings.losses.items()}
+    terms = fit(losses, weights, phases, tuple(networks))
+    optim = _optimisers(settings.optim, phases)
+    return Assembly(data, prior, model, losses, networks, phases, terms, optim)
+
+
+def _optimisers(
+    given: Mapping[str, OptimSettings], phases: tuple[Phase, ...]
+) -> dict[str, OptimSettings]:
+    names = [phase.name for phase in phases]
+    problems = [
+        f"optim.{name}: there is no such phase{did_you_mean(name, names)} ({', '.join(names)})"
+        for name in given
+        if name not in names
+    ]
+    optim: dict[str, OptimSettings] = {}
+    for phase in phases:
+        # Phases that train the same networks share one optimiser, so the first one's settings hold.
+        twin = next((other for other in phases if other.trains == phase.trains), phase)
+        optim[phase.name] = given.get(twin.name, OptimSettings())
+        if twin is not phase and given.get(phase.name, optim[phase.name]) != optim[phase.name]:
+            problems.append(
+                f"optim.{phase.name}: shares the optimiser of {twin.name}, so it cannot differ from it"
+            )
+    if problems:
+        raise SettingsError("optimisers and phases do not fit:", problems)
+    return optim

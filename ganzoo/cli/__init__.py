@@ -1,0 +1,146 @@
+"""The command line: the host's commands, and those that plugins bring.
+
+``ctx.obj`` of every command is the :class:`ganzoo.registry.Registry`. Whatever takes long to import
+is imported in the body of the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganzoo.discovery import discover
+from ganzoo.errors import UserError, did_you_mean
+from ganzoo.plugins import PluginError
+from ganzoo.registry import Registry
+from ganzoo.version import __version__
+
+_FILES = "ganzoo.plugin_files"
+
+
+@cache
+def own_commands() -> dict[str, dict[str, click.Command]]:
+    """The host's commands by name, in the sections in which ``--help`` shows them."""
+    from ganzoo.cli import listing, runs, training
+
+    sections = {
+        "Train": training.COMMANDS,
+        "Use what was trained": runs.COMMANDS,
+        "See what there is": listing.COMMANDS,
+    }
+    return {
+        title: {str(command.name): command for command in commands}
+        for title, commands in sections.items()
+    }
+
+
+def registry_of(ctx: click.Context) -> Registry:
+    """The registry of this command line; plugins are loaded when it is first asked for."""
+    root = ctx.find_root()
+    if root.obj is None:
+        root.obj = Registry(discover(root.meta.get(_FILES, ())))
+    registry: Registry = root.obj
+    return registry
+
+
+class CommandLine(click.Group):
+    """The group of all commands; errors of users end it in one line and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The host's commands, then those of plugins."""
+        own = [name for section in own_commands().values() for name in section]
+        return own + list(self._offered(ctx))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name, or by ``package:name`` for one that a plugin offers."""
+        for section in own_commands().values():
+            if cmd_name in section:
+                return section[cmd_name]
+        registry = registry_of(ctx)
+        if not registry.matching("command", cmd_name):
+            return None
+        return registry.find("command", cmd_name).spec
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names, or an error with the near miss."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            miss = did_you_mean(args[0], self.list_commands(ctx))
+            trouble = registry_of(ctx).plugins.why_incomplete()
+            hint = "See all commands with: ganzoo --help"
+            raise UserError(
+                f"no command called {args[0]!r}{miss}",
+                hint=f"{hint}\n{trouble}" if trouble else hint,
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section."""
+        sections = own_commands() | {"From plugins": self._offered(ctx)}
+        width = max(len(name) for section in sections.values() for name in section)
+        for title, commands in sections.items():
+            lines = [
+                (name.ljust(width), command.get_short_help_str(formatter.width - width - 6))
+                for name, command in commands.items()
+                if not command.hidden
+            ]
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run, and turn a :class:`UserError` into its message and exit code 2."""
+        try:
+            return super().main(*args, **extra)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+    def _offered(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The commands of plugins by the shortest name that is theirs alone."""
+        registry = registry_of(ctx)
+        own = {name for section in own_commands().values() for name in section}
+        offers = registry.all("command")
+        names = [offer.name for offer in offers]
+        found = {}
+        for offer in offers:
+            plain = offer.name not in own and names.count(offer.name) == 1
+            found[offer.name if plain else offer.qualified] = offer.spec
+            if offer.name in own:
+                flaw = PluginError(
+                    f"yields {offer.name!r}, which is the host's: call it {offer.qualified}"
+                )
+                registry.plugins.blame(f"{offer.package}:{offer.plugin}", "ganzoo_commands", flaw)
+        return found
+
+
+def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
+    ctx.meta[_FILES] = files
+
+
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ganzoo")
+@click.option(
+    "--plugin",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    is_eager=True,  # its commands belong into --help
+    expose_value=False,
+    callback=_keep_files,
+    help="Load a plugin that is one Python file; may be given several times.",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A zoo of generative models in which a model, a loss or a prior is a plugin."""
+    registry_of(ctx)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    cli(prog_name="ganzoo")

@@ -1,0 +1,217 @@
+"""Commands that read a run: ``sample``, ``traverse``, ``eval``, ``runs``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganzoo.errors import UserError
+
+if TYPE_CHECKING:
+    from ganzoo.folder import RunFolder
+    from ganzoo.loaded import Loaded
+    from ganzoo.registry import Registry
+
+RUN_HELP = "RUN is a run folder or an exported model folder; left out, the newest run."
+
+
+@click.command("sample", epilog=RUN_HELP)
+@click.argument("run", required=False)
+@click.option(
+    "-n", "count", default=64, show_default=True, type=click.IntRange(min=1), help="Images to draw."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the latents.")
+@click.option(
+    "--code", "codes", metavar="NAME=VALUE", multiple=True, help="Fix a code, as in digit=7."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="PNG file to write. [default: sample.png in RUN]",
+)
+@click.pass_obj
+def sample_command(
+    registry: Registry,
+    *,
+    run: str | None,
+    count: int,
+    seed: int,
+    codes: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Draw images from a trained model into one PNG."""
+    from ganzoo.pictures import grid
+
+    folder, loaded = _load(run, registry)
+    fixed = dict(_parse_code(loaded, text) for text in codes)
+    latents = loaded.with_codes(loaded.draw(count, seed), fixed)
+    columns = min(10, round(count**0.5 + 0.49))
+    picture = grid(loaded.generate(latents, seed), columns=columns, span=loaded.model.image_range)
+    _save(picture, output or folder.path / "sample.png")
+
+
+@click.command("traverse", epilog=RUN_HELP)
+@click.argument("run", required=False)
+@click.option(
+    "--code", "codes", metavar="NAME", multiple=True, help="Code to move; left out, each in turn."
+)
+@click.option(
+    "--range", "span", nargs=2, type=float, metavar="A B", help="Range of a continuous code."
+)
+@click.option(
+    "--rows", default=10, show_default=True, type=click.IntRange(1, 100), help="Noises, one a row."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the noise.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="PNG file to write, with a GIF of the same name beside it. [default: traverse-CODE.png in RUN]",
+)
+@click.pass_obj
+def traverse_command(
+    registry: Registry,
+    *,
+    run: str | None,
+    codes: tuple[str, ...],
+    span: tuple[float, float] | None,
+    rows: int,
+    seed: int,
+    output: Path | None,
+) -> None:
+    """Move one code while everything else stays: a sheet (PNG) and an animation (GIF)."""
+    from ganzoo.pictures import save_gif, traversal_frames, traversal_sheet
+    from ganzoo.previews import FRAMES, traversals
+
+    folder, loaded = _load(run, registry)
+    known = {} if loaded.prior is None else loaded.prior.codes
+    if not known:
+        raise UserError(
+            f"{loaded.settings.model.name} has no codes to move",
+            hint="Draw images with: ganzoo sample",
+        )
+    for name in codes:
+        loaded.check_code(name)
+    if span is not None and not span[0] < span[1]:
+        raise UserError(f"--range {span[0]:g} {span[1]:g} goes nowhere: A must be less than B")
+    chosen = codes or tuple(known)
+    path = output or folder.path / f"traverse-{'-'.join(codes) or 'all'}.png"
+    assert loaded.prior is not None
+    common = {"rows": rows, "seed": seed, "device": loaded.device, "span": span}
+    sheet = traversals(loaded.prior, loaded.generate, codes=chosen, **common)
+    _save(traversal_sheet(sheet, span=loaded.model.image_range), path)
+    smooth = traversals(loaded.prior, loaded.generate, codes=chosen, steps=FRAMES, **common)
+    for moving in smooth:
+        gif = path.with_suffix(".gif")
+        if len(smooth) > 1:
+            gif = path.with_name(f"{path.stem}-{moving.code}.gif")
+        save_gif(traversal_frames(moving, span=loaded.model.image_range), gif)
+        click.echo(gif)
+
+
+@click.command("eval", epilog=RUN_HELP)
+@click.argument("run", required=False)
+@click.option(
+    "--images",
+    "budget",
+    type=click.IntRange(min=100),
+    help="Images of a split to use. [default: 10000]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+@click.pass_obj
+def eval_command(registry: Registry, *, run: str | None, budget: int | None, as_json: bool) -> None:
+    """Score a trained model with every metric there is, into scores.json of the run."""
+    from ganzoo.folder import find_run
+    from ganzoo.metrics.scorecard import render, to_json
+    from ganzoo.scoring import BUDGET, score_run
+
+    folder = find_run(run)
+    scores = score_run(folder.path, registry, folder.scores, budget or BUDGET)
+    click.echo(json.dumps(to_json(scores), indent=2) if as_json else render(scores))
+
+
+@click.command("runs")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def runs_command(*, folder: Path | None, as_json: bool) -> None:
+    """List the runs in FOLDER (runs/), the newest first."""
+    from ganzoo.folder import RUNS, all_runs
+
+    parent = folder or RUNS
+    rows = [_describe(run) for run in all_runs(parent)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo(f"There is no run in {parent}/ yet. Start one with: ganzoo run infogan")
+        return
+    width = max(len(str(row["run"])) for row in rows)
+    for row in rows:
+        turns = f"{row['step']:,} of {row['steps']:,} turns"
+        click.echo(f"{row['run']:<{width}}  {turns:<24}  {_best(row['scores'])}".rstrip())
+
+
+def _describe(run: RunFolder) -> dict[str, object]:
+    import tomllib
+
+    from ganzoo.export import CONFIG
+
+    def read(path: Path) -> dict[str, object]:
+        try:
+            document: dict[str, object] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return document
+
+    try:
+        settings = tomllib.loads(run.settings.read_text())
+    except (OSError, ValueError):
+        settings = {}
+    scores = read(run.scores).get("scores", {})
+    return {
+        "run": str(run.path),
+        "model": settings.get("model", {}).get("name"),
+        "preset": settings.get("preset"),
+        "seed": settings.get("train", {}).get("seed"),
+        "step": read(run.model / CONFIG).get("step", 0),
+        "steps": settings.get("train", {}).get("steps", 0),
+        "scores": {name: score["value"] for name, score in scores.items()},  # type: ignore[attr-defined]
+    }
+
+
+def _best(scores: object) -> str:
+    assert isinstance(scores, dict)
+    shown = [name for name in scores if name.split("/")[0] in ("category_accuracy", "mi_nats")]
+    return "  ".join(f"{name} {scores[name]:.3f}" for name in shown)
+
+
+def _load(run: str | None, registry: Registry) -> tuple[RunFolder, Loaded]:
+    from ganzoo.folder import find_run
+    from ganzoo.loaded import load
+
+    folder = find_run(run)
+    return folder, load(folder.path, registry)
+
+
+def _parse_code(loaded: Loaded, text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--code {text} says no value", hint="Write it as in: --code digit=7")
+    return name.strip(), loaded.code_value(name.strip(), value.strip())
+
+
+def _save(picture: object, path: Path) -> None:
+    from PIL.Image import Image
+
+    from ganzoo.pictures import save_png
+
+    assert isinstance(picture, Image)
+    save_png(picture, path)
+    click.echo(path)
+
+
+COMMANDS = [sample_command, traverse_command, eval_command, runs_command]

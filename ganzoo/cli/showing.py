@@ -1,0 +1,92 @@
+"""``ganzoo show``: every setting of a model, with value, type, meaning and origin."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ganzoo.presets import Preset
+    from ganzoo.registry import Registry
+    from ganzoo.settings import Row, Settings
+
+WIDTH = 100
+"""Columns that the output is made for."""
+
+
+@click.command("show")
+@click.argument("name", required=False)
+@click.option("--preset", metavar="P", help="Preset of the model; see `ganzoo models`.")
+@click.option(
+    "--config",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="TOML file to lay over the preset.",
+)
+@click.option("--set", "texts", metavar="K=V", multiple=True, help="As in train.batch_size=64.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.pass_obj
+def show_command(
+    registry: Registry,
+    *,
+    name: str | None,
+    preset: str | None,
+    files: tuple[Path, ...],
+    texts: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show every setting of the model NAME: value, type, meaning, and where it was set."""
+    from ganzoo.settings import Assignment, resolve, rows
+
+    assignments = [Assignment.parse(text) for text in texts]
+    settings = resolve(registry, name, preset=preset, files=files, assignments=assignments)
+    presets = registry.presets(registry.find("model", settings.model.name))
+    if as_json:
+        document = {
+            "model": settings.model.name,
+            "package": settings.model.package,
+            "preset": settings.preset,
+            "presets": {each.name: each.summary for each in presets.values()},
+            "settings": [asdict(row) for row in rows(settings)],
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    for line in _page(settings, presets, rows(settings)):
+        click.echo(line)
+
+
+def _page(settings: Settings, presets: dict[str, Preset], table: Sequence[Row]) -> Iterator[str]:
+    from ganzoo.layers import spell
+
+    yield f"{settings.model.name} (from {settings.model.package}), preset {settings.preset}"
+    yield from preset_lines(presets, settings.preset, indent=2)
+    for section, group in groupby(table, key=lambda row: row.section):
+        yield f"\n[{section}]"
+        for row in group:
+            left = f"  {row.key.removeprefix(section + '.')} = {spell(row.value)}"
+            right = f"{row.type}; {row.origin}"
+            gap = max(WIDTH - len(left) - len(right), 3)
+            yield f"{left}{' ' * gap}{right}"
+            yield from (f"      {line}" for line in wrap(row.help, WIDTH - 6))
+    yield "\nChange one with --set KEY=VALUE, as in: --set train.batch_size=64"
+
+
+def preset_lines(presets: dict[str, Preset], chosen: str, *, indent: int) -> Iterator[str]:
+    """Each preset with its summary; ``chosen`` is marked."""
+    width = max(map(len, presets), default=0)
+    for preset in presets.values():
+        mark = "*" if preset.name == chosen else " "
+        start = f"{' ' * indent}{mark} --preset {preset.name:{width}}  "
+        about, *more = wrap(preset.summary, WIDTH - len(start)) or [""]
+        yield (start + about).rstrip()
+        yield from (" " * len(start) + line for line in more)

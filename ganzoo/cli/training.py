@@ -1,0 +1,275 @@
+"""``ganzoo run``: train a model, from a command line to a scored run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ganzoo.folder import RunFolder
+    from ganzoo.launch import Launch
+    from ganzoo.plan import Plan, Request
+    from ganzoo.registry import Registry
+    from ganzoo.run import Outcome
+
+
+@click.command("run")
+@click.argument("name", required=False)
+@click.option("--preset", metavar="P", help="Preset of the model; see `ganzoo models`.")
+@click.option(
+    "--data", metavar="D", help="A data set's name, a Hub id, a folder of images, or files."
+)
+@click.option("--steps", metavar="N", help="Turns to train for (train.steps).")
+@click.option("--seed", metavar="S", help="Seed of everything that is drawn (train.seed).")
+@click.option(
+    "--config",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="TOML file.",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="K=V",
+    multiple=True,
+    help="One setting, as in train.batch_size=64.",
+)
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--resume", metavar="RUN", help="Continue this run from its newest checkpoint.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
+@click.pass_obj
+def run_command(
+    registry: Registry,
+    *,
+    name: str | None,
+    preset: str | None,
+    data: str | None,
+    steps: str | None,
+    seed: str | None,
+    files: tuple[Path, ...],
+    settings: tuple[str, ...],
+    out: Path | None,
+    resume: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train the model NAME and score it.
+
+    Everything goes to a folder, runs/<model>-<preset>-<seed> unless --out names another: settings, pictures,
+    metrics, checkpoints and the model. Ctrl-C saves first; --resume goes on from there.
+
+    \b
+    Examples:
+      ganzoo run infogan
+      ganzoo run infogan --data photos/ --steps 20000
+      ganzoo run infogan --set prior.codes.digit='categorical(20)'
+      accelerate launch -m ganzoo run infogan
+    """
+    from ganzoo.plan import Request
+    from ganzoo.settings import Assignment
+
+    short = [("train.steps", steps, "--steps"), ("train.seed", seed, "--seed")]
+    assignments = [Assignment(key, text, origin) for key, text, origin in short if text is not None]
+    assignments = [Assignment.parse(text) for text in settings] + assignments
+    request = Request(name, preset, files, assignments, data)
+    if name is None and resume is None and not files:
+        raise click.UsageError(
+            "Say which model to run, as in: ganzoo run infogan (see: ganzoo models)"
+        )
+    if resume is not None and out is not None:
+        raise click.UsageError("--resume continues in the run's own folder: leave --out away.")
+    task = _prepare(registry, request, out, resume)
+    if dry_run:
+        _show_plan(task, as_json=as_json)
+    else:
+        _execute(task, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A plan that fits, the place it is run at, and the processes that run it."""
+
+    registry: Registry
+    plan: Plan
+    launch: Launch
+    out: Path | None
+    """None for a new folder with a name of its own."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether this is the process that talks."""
+        return self.launch.accelerator.is_main_process
+
+
+def _prepare(registry: Registry, request: Request, out: Path | None, resume: str | None) -> _Task:
+    """Check everything that can be checked before something is written."""
+    from ganzoo.folder import find_run
+    from ganzoo.launch import launch, refuse
+    from ganzoo.plan import make_plan
+    from ganzoo.resume import check_out, continue_request, refuse_finished
+
+    refuse(os.environ)
+    run = None
+    if resume is not None:
+        run = find_run(resume)
+        request = continue_request(run, request, registry)
+        out = run.path
+    plan = make_plan(request, registry)
+    if run is not None:
+        refuse_finished(run, plan.settings.train.steps)
+    elif out is not None:
+        check_out(out, plan.settings, registry)
+    train = plan.settings.train
+    second_order = [name for name, loss in plan.assembly.losses.items() if loss.second_order]
+    return _Task(registry, plan, launch(train.precision, train.batch_size, second_order), out)
+
+
+def _execute(task: _Task, *, as_json: bool) -> None:
+    from ganzoo.folder import new_name
+    from ganzoo.reporting import Console
+    from ganzoo.run import Run, agree_on_folder, decode_once, train
+
+    settings, launch = task.plan.settings, task.launch
+    images = decode_once(task.plan, launch)
+    name = new_name(settings.model.name, settings.preset, settings.train.seed)
+    folder = agree_on_folder(launch, lambda: task.out or name)
+    observers: list[Any] = []
+    if task.tells:
+        if not as_json:
+            for line in _heading(task, folder):
+                click.echo(line)
+        observers.append(Console())
+    outcome = train(
+        task.plan,
+        folder,
+        launch,
+        observers,
+        images=images,
+        invite=lambda run: _plugin_observers(task.registry, run),
+    )
+    launch.accelerator.end_training()
+    if not task.tells:
+        return
+    _conclude(task, folder, outcome, as_json=as_json)
+    if outcome.stopped_by is not None:
+        raise SystemExit(128 + outcome.stopped_by)
+
+
+def _plugin_observers(registry: Registry, run: Any) -> list[Any]:
+    return [
+        item for _, items in registry.plugins.call("ganzoo_observers", run=run) for item in items
+    ]
+
+
+def _heading(task: _Task, folder: RunFolder) -> list[str]:
+    from ganzoo.run import FIRST_PICTURE
+
+    plan, launch = task.plan, task.launch
+    settings, data = plan.settings, plan.assembly.data
+    channels, height, width = data.image_shape
+    counts = plan.assembly.parameter_counts()
+    train = settings.train
+    first = min(FIRST_PICTURE, train.images_every, train.steps)
+    sizes = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    lines = [
+        f"{settings.model.name}, preset {settings.preset}, in {launch.precision} ({launch.why})",
+        f"  device    {launch.describe_device()}",
+        f"  data      {data.name} {settings.data.split}: {data.count:,} {'grey' if channels == 1 else 'colour'} "
+        f"images, {height}x{width}",
+        f"  networks  {sizes} parameters",
+        f"  training  {train.steps:,} turns of {train.batch_size} images, seed {train.seed}",
+        f"  folder    {folder.path}",
+        f"  pictures  {folder.picture('samples')}, from turn {first} on",
+    ]
+    return lines + [f"  note      {note}" for note in plan.notes]
+
+
+def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
+    """Score what was trained, and say what to do next."""
+    from ganzoo.metrics.scorecard import render, to_json
+    from ganzoo.reporting import clock
+    from ganzoo.scoring import score_run
+
+    if outcome.stopped_by is not None:
+        name = signal.Signals(outcome.stopped_by).name
+        click.echo(f"Stopped by {name} after turn {outcome.step:,}; everything is saved.", err=True)
+        click.echo(f"Continue with: ganzoo run --resume {folder.path}", err=True)
+        return
+    click.echo("Scoring the model ...", err=True)
+    scores = score_run(folder.path, task.registry, folder.scores)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder.path), **to_json(scores)}, indent=2))
+        return
+    rate = f", {outcome.images_per_second:,.0f} images/s" if outcome.images_per_second else ""
+    click.echo(f"\nTrained {outcome.step:,} turns in {clock(outcome.seconds)}{rate}.\n")
+    click.echo(render(scores))
+    click.echo()
+    for line in _next_commands(task, folder):
+        click.echo(line)
+
+
+def _next_commands(task: _Task, folder: RunFolder) -> list[str]:
+    prior, path = task.plan.assembly.prior, folder.path
+    codes = {} if prior is None else prior.codes
+    shown = [str(folder.picture("samples"))] + ([str(folder.picture("traversal"))] if codes else [])
+    lines = [f"Look at {' and '.join(shown)}. Then:"]
+    example = ""
+    for name, code in codes.items():
+        example = f" --code {name}={'3' if code.trained is None else '0.5'}"
+        break
+    lines.append(f"  ganzoo sample {path} -n 64{example}")
+    if codes:
+        lines.append(f"  ganzoo traverse {path} --code {list(codes)[-1]}")
+    lines.append(f"  ganzoo eval {path}")
+    lines.append(f"  ganzoo run --resume {path} --steps {2 * task.plan.settings.train.steps}")
+    return lines
+
+
+def _show_plan(task: _Task, *, as_json: bool) -> None:
+    if not task.tells:
+        return
+    plan, settings = task.plan, task.plan.settings
+    counts = plan.assembly.parameter_counts()
+    phases = {
+        phase.name: {
+            "trains": list(phase.trains),
+            "losses": {term.loss: term.weight for term in plan.assembly.terms[phase.name]},
+        }
+        for phase in plan.assembly.phases
+    }
+    if as_json:
+        document = {
+            "settings": settings.table(),
+            "parameters": counts,
+            "phases": phases,
+            "device": task.launch.accelerator.device.type,
+            "precision": task.launch.precision,
+            "world_size": task.launch.accelerator.num_processes,
+            "notes": list(plan.notes),
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    from ganzoo.folder import RunFolder, new_name
+
+    name = new_name(settings.model.name, settings.preset, settings.train.seed)
+    for line in _heading(task, RunFolder(task.out or name)):
+        click.echo(line)
+    for phase, about in phases.items():
+        losses = (
+            ", ".join(f"{loss} x {weight:g}" for loss, weight in about["losses"].items())
+            or "no loss"
+        )
+        click.echo(f"  phase     {phase} trains {', '.join(about['trains'])} by {losses}")
+    click.echo("Nothing was written (--dry-run). Every setting: ganzoo show " + settings.model.name)
+
+
+COMMANDS = [run_command]

@@ -1,0 +1,31 @@
+"""Images from any Hugging Face data set: found, decoded once, dealt out in a reproducible order.
+
+``open_source`` finds a split, ``decode`` makes it one array of bytes, ``Order`` says which image
+comes when, and ``normalise`` brings a batch into the range of a model.
+"""
+
+from __future__ import annotations
+
+from ganzoo.data.decoding import Data, decode
+from ganzoo.data.images import Images, Rendered
+from ganzoo.data.locate import open_source, open_test_source
+from ganzoo.data.order import Order
+from ganzoo.data.scale import normalise, to_uint8
+from ganzoo.data.source import ImageSource, NativeShape, Source
+from ganzoo.data.splits import MissingSplitError
+
+__all__ = [
+    "Data",
+    "ImageSource",
+    "Images",
+    "MissingSplitError",
+    "NativeShape",
+    "Order",
+    "Rendered",
+    "Source",
+    "decode",
+    "normalise",
+    "open_source",
+    "open_test_source",
+    "to_uint8",
+]

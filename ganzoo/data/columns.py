@@ -1,0 +1,224 @@
+"""Which column of a table holds the images and which the labels, and reading rows of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import datasets
+import numpy as np
+
+from ganzoo.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LABEL_NAMES = ("label", "labels", "class", "fine_label", "cls")
+_MOST_CLASSES = 100_000
+"""Integers beyond this are no classes."""
+
+UNLABELLED = -1
+"""The label of an image without one."""
+
+
+class Encoded(NamedTuple):
+    """One image as it is stored."""
+
+    name: str
+    """What messages call it."""
+    content: bytes | str | None
+    """The bytes of the file, or its path."""
+    label: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The two columns of a ``datasets.Dataset`` that matter, undecoded."""
+
+    table: datasets.Dataset
+    image: str
+    label: str | None = None
+    root: Path | None = None
+    """The folder that relative paths start at."""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, indices: range | list[int]) -> list[Encoded]:
+        """The rows ``indices``; a range of step 1 is read in one piece."""
+        key = slice(indices.start, indices.stop) if isinstance(indices, range) else indices
+        part = self._arrow[key]
+        images = part.column(self.image).to_pylist()
+        labels = part.column(self.label).to_pylist() if self.label else [None] * len(images)
+        return [
+            self._encoded(row, image, label)
+            for row, image, label in zip(indices, images, labels, strict=True)
+        ]
+
+    @cached_property
+    def _arrow(self) -> Any:
+        wanted = [self.image] if self.label is None else [self.image, self.label]
+        return self.table.select_columns(wanted).with_format("arrow")
+
+    def _encoded(self, row: int, image: Any, label: int | None) -> Encoded:
+        content, path = image, image
+        if isinstance(image, dict):
+            path = image.get("path")
+            content = path if image.get("bytes") is None else image["bytes"]
+        if isinstance(content, str) and self.root is not None:
+            content = str(self.root / content)
+        name = self._name(row, path if isinstance(path, str) else None)
+        return Encoded(name, content, UNLABELLED if label is None else int(label))
+
+    def _name(self, row: int, path: str | None) -> str:
+        if path is None:
+            return f"row {row}"
+        file = Path(path)
+        if self.root is None:
+            return f"row {row} ({file.name})"
+        return str(file.relative_to(self.root)) if file.is_relative_to(self.root) else path
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The image column, the label column if there is one, and the names of its classes."""
+
+    image: str
+    label: str | None
+    classes: tuple[str, ...] | None
+
+
+def find_columns(
+    table: datasets.Dataset,
+    name: str,
+    *,
+    image: str | None = None,
+    label: str | None = None,
+    paths: bool = False,
+) -> Columns:
+    """Find the columns of ``table`` by their type, or take those that are named.
+
+    Images are ``Image`` features, else structs with ``bytes``, else binary columns. Labels are
+    ``ClassLabel`` features, else integers under a usual name. ``paths`` lets the named image column
+    be text, taken as paths of files.
+
+    Raises:
+        UserError: no image column, more than one, or a named one that is missing or of a wrong
+        type.
+    """
+    features = table.features
+    image = _image_column(features, name, image, paths=paths)
+    label = _label_column(features, name, label)
+    classes = None if label is None else _classes(table, name, label)
+    return Columns(image, label if classes is not None else None, classes)
+
+
+def _image_column(
+    features: datasets.Features, name: str, wanted: str | None, *, paths: bool
+) -> str:
+    stages = (_is_image, _is_file, _is_binary)
+    if wanted is not None:
+        _check_known("data.image_column", wanted, features, name)
+        feature = features[wanted]
+        if any(fits(feature) for fits in stages) or (paths and _is_text(feature)):
+            return wanted
+        raise UserError(
+            f"data.image_column: column {wanted!r} of {name!r} holds no images but {_kind(feature)}"
+        )
+    for fits in stages:
+        found: list[str] = [column for column, feature in features.items() if fits(feature)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UserError(
+                f"{name!r} has {len(found)} columns of images: {', '.join(found)}",
+                hint=f"Choose one, for example with --set data.image_column={found[0]}",
+            )
+    listed = ", ".join(f"{column} ({_kind(feature)})" for column, feature in features.items())
+    text = [column for column, feature in features.items() if _is_text(feature)] if paths else []
+    raise UserError(
+        f"{name!r} has no column of images; its columns are: {listed or 'none'}",
+        hint=f"If one holds paths of image files, name it: --set data.image_column={text[0]}"
+        if text
+        else "--set data.image_column=NAME can name a column of images or of bytes of image files.",
+    )
+
+
+def _label_column(features: datasets.Features, name: str, wanted: str | None) -> str | None:
+    if wanted is not None:
+        _check_known("data.label_column", wanted, features, name)
+        feature = features[wanted]
+        if isinstance(feature, datasets.ClassLabel) or _is_integer(feature):
+            return wanted
+        raise UserError(
+            f"data.label_column: column {wanted!r} of {name!r} holds no class numbers "
+            f"but {_kind(feature)}"
+        )
+    named = [column for column, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
+    found = named or [column for column in _LABEL_NAMES if _is_integer(features.get(column))]
+    usual = [column for column in _LABEL_NAMES if column in found]
+    if len(found) > 1 and not usual:
+        raise UserError(
+            f"{name!r} has {len(found)} columns of labels: {', '.join(found)}",
+            hint=f"Choose one, for example with --set data.label_column={found[0]}",
+        )
+    return next(iter(usual or found), None)
+
+
+def _classes(table: datasets.Dataset, name: str, label: str) -> tuple[str, ...] | None:
+    """Names of the classes of a column; None if nothing in it is labelled."""
+    feature = table.features[label]
+    values = [int(value) for value in table.unique(label) if value is not None]
+    if all(value == UNLABELLED for value in values):
+        return None
+    low, high = min(values), max(values)
+    names = tuple(feature.names or ()) if isinstance(feature, datasets.ClassLabel) else ()
+    if low < UNLABELLED or high >= (len(names) or _MOST_CLASSES):
+        raise UserError(
+            f"column {label!r} of {name!r} holds {low} to {high}: these are no class numbers",
+            hint="Name another column with --set data.label_column=NAME",
+        )
+    return names or tuple(str(value) for value in range(high + 1))
+
+
+def _check_known(key: str, wanted: str, features: Iterable[str], name: str) -> None:
+    known = list(features)
+    if wanted not in known:
+        near = did_you_mean(wanted, known)
+        raise UserError(
+            f"{key}: {name!r} has no column {wanted!r}; it has {', '.join(known)}{near}"
+        )
+
+
+def _is_image(feature: Any) -> bool:
+    return isinstance(feature, datasets.Image)
+
+
+def _is_file(feature: Any) -> bool:
+    return isinstance(feature, dict) and _is_binary(feature.get("bytes"))
+
+
+def _is_binary(feature: Any) -> bool:
+    return isinstance(feature, datasets.Value) and feature.dtype in {"binary", "large_binary"}
+
+
+def _is_text(feature: Any) -> bool:
+    return isinstance(feature, datasets.Value) and feature.dtype in {"string", "large_string"}
+
+
+def _is_integer(feature: Any) -> bool:
+    if not isinstance(feature, datasets.Value):
+        return False
+    return str(feature.dtype).startswith(("int", "uint", "bool"))
+
+
+def _kind(feature: Any) -> str:
+    return str(feature.dtype) if isinstance(feature, datasets.Value) else type(feature).__name__
+
+
+def sample_indices(count: int, size: int) -> list[int]:
+    """Up to ``size`` indices spread evenly over 0 .. ``count`` - 1."""
+    spread = np.linspace(0, count - 1, min(count, size))
+    return [int(index) for index in spread]

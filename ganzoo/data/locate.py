@@ -1,0 +1,186 @@
+"""Finds the data that ``data.name`` means: a plugin's, files or a folder here, or on the Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import datasets
+
+from ganzoo.data.columns import Rows, find_columns
+from ganzoo.data.convert import SUFFIXES
+from ganzoo.data.folder import list_files, only_images, open_image_folder
+from ganzoo.data.hub import OfflineError, load_hub, load_local, load_saved
+from ganzoo.data.source import ImageSource, Source
+from ganzoo.data.splits import MissingSplitError, find_split, is_split
+from ganzoo.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ganzoo.registry import Registry
+    from ganzoo.schema import DataSettings
+
+_BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".csv": "csv", ".tar": "webdataset"}
+_METADATA = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
+_SAVED = frozenset({"dataset_dict.json", "state.json"})
+
+
+def open_source(settings: DataSettings, registry: Registry, split: str) -> Source:
+    """Open ``split`` of ``settings.name``: a plugin's data set, else a path here, else a Hub id.
+
+    Raises:
+        MissingSplitError: the data set has no such split.
+        UserError: there is no such data set, or it cannot be read, or its columns are ambiguous.
+    """
+    name = settings.name
+    if not name:
+        raise UserError("data.name is empty: no data set is named", hint=_offered(registry))
+    if (":" in name and not _is_path(name)) or registry.matching("dataset", name):
+        return _open_offered(settings, registry, split)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _open_folder(settings, path, split)
+    start = Path(path.anchor)
+    files = [path] if path.is_file() else sorted(start.glob(str(path.relative_to(start))))
+    if files:
+        return _open_files(settings, files, split)
+    if _is_path(name):
+        raise UserError(f"there is no file or folder {name!r}")
+    return _open_hub(settings, registry, split)
+
+
+def open_test_source(settings: DataSettings, registry: Registry) -> Source:
+    """Open the split to score on: ``test_split``, or with a note ``split`` if there is none."""
+    try:
+        return open_source(settings, registry, settings.test_split)
+    except MissingSplitError as missing:
+        source = open_source(settings, registry, settings.split)
+        note = f"{missing.what}: scores are those on {source.split!r}"
+        return replace(source, notes=(*source.notes, note))
+
+
+def _open_offered(settings: DataSettings, registry: Registry, split: str) -> Source:
+    offer = registry.find("dataset", settings.name)
+    split = find_split(settings.name, split, offer.spec.splits)
+    content = registry.load(offer)(split)
+    if isinstance(content, datasets.Dataset):
+        return _tabular(settings, {split: content}, split)
+    if not isinstance(content, ImageSource):
+        raise UserError(
+            f"plugin {offer.package}:{offer.plugin}: {offer.spec.load} gives a "
+            f"{type(content).__name__}, neither a datasets.Dataset nor a ganzoo.data.ImageSource"
+        )
+    marks = (offer.qualified, offer.version, split, len(content), content.image_shape)
+    fingerprint = hashlib.blake2b(repr(marks).encode(), digest_size=16).hexdigest()
+    return Source(settings.name, split, content, content.classes, fingerprint)
+
+
+def _open_folder(settings: DataSettings, path: Path, split: str) -> Source:
+    files = list_files(path)
+    kinds = {file.suffix.lower() for file in files}
+    names = {file.name for file in files if len(file.parts) == 1}
+    if names & _SAVED:
+        return _tabular(settings, load_saved(settings.name, str(path)), split)
+    if images := only_images(files):
+        if names & _METADATA:
+            loaded = load_local(settings.name, "imagefolder", folder=str(path))
+            return _tabular(settings, loaded, split)
+        if kinds.isdisjoint({".parquet", ".arrow", ".tar"}):
+            return open_image_folder(settings.name, path, images, split)
+    if kinds.isdisjoint(_BUILDERS):
+        found = f"its {len(files)} files are of other kinds" if files else "it is empty"
+        raise UserError(
+            f"the folder {settings.name!r} holds no images and no data files: {found}",
+            hint=f"Images end in {', '.join(sorted(SUFFIXES))}; "
+            f"data files in {', '.join(_BUILDERS)}",
+        )
+    loaded = load_local(settings.name, str(path), config=settings.config)
+    return _tabular(settings, loaded, split, root=path)
+
+
+def _open_files(settings: DataSettings, files: Sequence[Path], split: str) -> Source:
+    """One file is the split ``train``; several are splits if named so (``test-0.csv``)."""
+    kinds = {file.suffix.lower() for file in files}
+    if kinds <= SUFFIXES and len(files) > 1:
+        folder = Path(os.path.commonpath([file.parent for file in files]))
+        images = [file.relative_to(folder) for file in files]
+        return open_image_folder(settings.name, folder, images, split)
+    builder = _BUILDERS.get(kinds.pop())
+    if builder is None or kinds:
+        raise UserError(
+            f"{settings.name!r} is not a kind of data that can be read",
+            hint=f"Give a folder of images, or files that end in {', '.join(_BUILDERS)}",
+        )
+    parts = defaultdict(list)
+    for file in files:
+        words = [word for word in re.split(r"[\W\d_]+", file.stem) if is_split(word)]
+        parts[words[0] if words else ""].append(str(file))
+    if len(files) == 1 or "" in parts:
+        parts = defaultdict(list, train=[str(file) for file in files])
+    loaded = load_local(settings.name, builder, files=dict(parts))
+    return _tabular(settings, loaded, split, root=files[0].parent)
+
+
+def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
+    name = settings.name
+    near = did_you_mean(name, [offer.name for offer in registry.all("dataset")])
+    try:
+        loaded = load_hub(name, config=settings.config, revision=settings.revision)
+    except OfflineError as error:
+        raise UserError(
+            f"{name!r} is no file or folder here, and without network it cannot be had from the "
+            f"Hugging Face Hub{near}",
+            hint=_offered(registry),
+        ) from error
+    except UserError as error:
+        raise UserError(f"{error.what}{near}", hint=error.hint) from error
+    return _tabular(settings, loaded, split)
+
+
+def _tabular(
+    settings: DataSettings,
+    splits: Mapping[str, datasets.Dataset],
+    split: str,
+    *,
+    root: Path | None = None,
+) -> Source:
+    name = settings.name
+    split = find_split(name, split, splits)
+    table = splits[split]
+    if not len(table):
+        raise UserError(f"split {split!r} of {name!r} is empty")
+    columns = find_columns(
+        table,
+        name,
+        image=settings.image_column,
+        label=settings.label_column,
+        paths=root is not None,
+    )
+    rows = Rows(table, columns.image, columns.label, root)
+    fingerprint = str(table._fingerprint)  # noqa: SLF001 - its only name
+    return Source(name, split, rows, columns.classes, fingerprint)
+
+
+def _offered(registry: Registry) -> str:
+    offers = registry.all("dataset")
+    if not offers:
+        return "No plugin offers a data set; give a folder of images or a data file."
+    names = ", ".join(sorted({offer.name for offer in offers}))
+    return f"These need no network: {names}; or give a folder of images or a data file."
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only be meant as a path."""
+    return (
+        name.startswith((".", "~", "/"))
+        or name.endswith("/")
+        or name.count("/") > 1
+        or any(mark in name for mark in "*?[")
+        or Path(name).suffix.lower() in (*_BUILDERS, *SUFFIXES)
+    )

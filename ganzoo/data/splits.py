@@ -1,0 +1,62 @@
+"""Names of splits, under which a data set keeps its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ganzoo.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MEANINGS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
+}
+
+
+class MissingSplitError(UserError):
+    """The data set is there, but has no split of that name; ``splits`` are those that it has."""
+
+    def __init__(self, name: str, split: str, splits: Iterable[str]) -> None:
+        self.splits = tuple(splits)
+        super().__init__(
+            f"{name!r} has no split {split!r}{did_you_mean(split, self.splits)}",
+            hint=f"It has: {', '.join(self.splits)}. Choose one with --set data.split=NAME",
+        )
+
+
+def is_split(word: str) -> bool:
+    """Whether a folder or a part of a file's name of this name is a split."""
+    return word.lower() in _MEANINGS
+
+
+def find_split(name: str, wanted: str, splits: Iterable[str]) -> str:
+    """The split ``wanted`` of the data set ``name``; ``val`` finds ``validation``, and so on.
+
+    Raises:
+        MissingSplitError: there is none.
+    """
+    known = list(splits)
+    if wanted in known:
+        return wanted
+    meaning = _MEANINGS.get(wanted.lower())
+    for split in known:
+        if meaning is not None and _MEANINGS.get(split.lower()) == meaning:
+            return split
+    raise MissingSplitError(name, wanted, known)
+
+
+def same_split(one: str, other: str) -> bool:
+    """Whether two names mean the same split, as ``val`` and ``validation`` do."""
+    return one == other or (
+        is_split(one) and _MEANINGS[one.lower()] == _MEANINGS.get(other.lower())
+    )

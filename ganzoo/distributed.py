@@ -1,0 +1,98 @@
+"""Arithmetic over the batch of all processes, with gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+
+def world_size() -> int:
+    """Number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over processes, forwards and backwards."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:  # noqa: ARG004
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+
+def mean(tensor: Tensor) -> Tensor:
+    """The mean of a tensor over all processes, differentiable.
+
+    For terms that are not linear in the batch (an even use of categories, say): computed from each process's
+    own share they would differ from what one process computes.
+    """
+    size = world_size()
+    if size == 1:
+        return tensor
+    total: Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
+    return total / size
+
+
+class _SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """BatchNorm over the batch of all processes, on any device; torch's own knows only accelerators."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any input with batch and channels will do."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise by the global batch in training, by the running statistics otherwise."""
+        if not self.training or world_size() == 1:
+            return super().forward(input)
+        dimensions = [0, *range(2, input.dim())]
+        shape = [1, -1] + [1] * (input.dim() - 2)
+        values = input.float()
+        average = mean(values.mean(dimensions))
+        variance = mean((values - average.view(shape)).square().mean(dimensions))
+        self._track(
+            average.detach(), variance.detach(), values.numel() // values.shape[1] * world_size()
+        )
+        scaled = (values - average.view(shape)) * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            scaled = scaled * self.weight.view(shape) + self.bias.view(shape)
+        return scaled.to(input.dtype)
+
+    @torch.no_grad()
+    def _track(self, average: Tensor, variance: Tensor, count: int) -> None:
+        if self.running_mean is None or self.running_var is None or self.momentum is None:
+            return
+        self.running_mean.lerp_(average, self.momentum)
+        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+
+def synchronise_batchnorm(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network with every BatchNorm normalising over all processes; parameters and names stay."""
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    if isinstance(network, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+        replacement = _SynchronisedBatchNorm(
+            network.num_features,
+            network.eps,
+            network.momentum,
+            network.affine,
+            network.track_running_stats,
+        )
+        for name, parameter in network.named_parameters(recurse=False):
+            setattr(replacement, name, parameter)
+        for name, buffer in network.named_buffers(recurse=False):
+            setattr(replacement, name, buffer)
+        return replacement
+    for name, child in network.named_children():
+        setattr(network, name, synchronise_batchnorm(child, device))
+    return network

@@ -1,0 +1,90 @@
+"""The one source of randomness that plugins are given: a pure function of seed and step, whatever the ranks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from ganzoo.latents import Latents, Prior
+
+
+def mix(*parts: object) -> int:
+    """A 63-bit seed from anything with a stable ``repr``: unlike parts give unrelated seeds."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def generator_for(device: torch.device, *parts: object) -> torch.Generator:
+    """A generator on ``device`` seeded by :func:`mix`."""
+    return torch.Generator(device).manual_seed(mix(*parts))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one phase of one turn may draw from.
+
+    Every draw is made for the *global* batch from (seed, step, phase, repeat) and then cut to the slice of this
+    rank, so that one process and several see the same numbers.
+    """
+
+    seed: int
+    step: int
+    rank: int
+    world: int
+    batch_size: int
+    """Size of the slice of one rank."""
+    device: torch.device
+    prior: Prior | None = None
+    phase: str = ""
+    repeat: int = 0
+
+    @cached_property
+    def generator(self) -> torch.Generator:
+        """The generator of this phase and repeat; it advances with every draw and is equal on all ranks."""
+        return generator_for(self.device, self.seed, self.step, self.phase, self.repeat)
+
+    def within(self, phase: str, repeat: int = 0) -> Draw:
+        """The draw of another phase or repeat of the same turn."""
+        return replace(self, phase=phase, repeat=repeat)
+
+    def latents(self) -> Latents:
+        """Latents (batch_size, prior.size) of the run's prior."""
+        if self.prior is None:
+            raise RuntimeError("this model has no prior to draw latents from")
+        drawn = self.prior.sample(
+            self.world * self.batch_size, generator=self.generator, device=self.device
+        )
+        return type(drawn)(
+            self._slice(drawn.flat), {name: self._slice(part) for name, part in drawn.parts.items()}
+        )
+
+    def uniform(self, *shape: int) -> Tensor:
+        """U(0, 1) of ``shape``, whose first dimension is the batch of this rank."""
+        return self._slice(
+            torch.rand(self._global(shape), generator=self.generator, device=self.device)
+        )
+
+    def normal(self, *shape: int) -> Tensor:
+        """N(0, 1) of ``shape``, whose first dimension is the batch of this rank."""
+        return self._slice(
+            torch.randn(self._global(shape), generator=self.generator, device=self.device)
+        )
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Integers from 0 to ``high`` - 1 of ``shape``, whose first dimension is the batch of this rank."""
+        return self._slice(
+            torch.randint(high, self._global(shape), generator=self.generator, device=self.device)
+        )
+
+    def _global(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (shape[0] * self.world, *shape[1:])
+
+    def _slice(self, drawn: Tensor) -> Tensor:
+        share = drawn.shape[0] // self.world
+        return drawn[self.rank * share : (self.rank + 1) * share]

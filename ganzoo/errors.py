@@ -1,0 +1,42 @@
+"""Errors that a user can cause, told in the user's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Something a user can put right: shown without a traceback, exit code 2.
+
+    ``what`` names the thing and what is wrong with it; ``hint`` is the way out.
+    """
+
+    def __init__(self, what: str, *, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.what if self.hint is None else f"{self.what}\n{self.hint}"
+
+
+class SettingsError(UserError):
+    """Every problem found in the settings of one command, one line each."""
+
+    def __init__(self, title: str, problems: list[str], *, hint: str | None = None) -> None:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{title}\n{lines}", hint=hint)
+        self.problems = problems
+
+
+def near_miss(name: str, known: Iterable[str]) -> str | None:
+    """The known name that ``name`` was probably meant to be, if one is close enough."""
+    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` or an empty string: to be put behind an error."""
+    match = near_miss(name, known)
+    return f"; did you mean {match!r}?" if match else ""

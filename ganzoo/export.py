@@ -1,0 +1,83 @@
+"""The exported model: what `sample`, `eval` and other people load. No pickle, and no code but plugins'."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganzoo.version import __version__
+
+if TYPE_CHECKING:
+    from ganzoo.settings import Settings
+    from ganzoo.training import Trainer
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+SCHEMA = 1
+
+
+def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
+    """Write ``model.safetensors`` and ``config.json``. Every rank calls it; rank 0 writes.
+
+    Networks of which an average is kept are exported as that average. Running statistics, which each rank has
+    for itself, are exported as their mean over the ranks and left as they are in the training.
+    """
+    weights = _mean_weights(trainer)
+    if not trainer.accelerator.is_main_process:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    data = trainer.assembly.data
+    config = {
+        "schema": SCHEMA,
+        "ganzoo": __version__,
+        "settings": settings.table(),
+        "data": {
+            "name": data.name,
+            "image_shape": list(data.image_shape),
+            "classes": data.classes and list(data.classes),
+            "count": data.count,
+        },
+        "step": trainer.step,
+        "averaged": sorted(trainer.averages),
+        "packages": _packages(settings),
+    }
+    partial = folder / f".{WEIGHTS}.partial"
+    save_file(weights, partial, metadata={"format": "pt"})
+    partial.replace(folder / WEIGHTS)
+    write_json(folder / CONFIG, config)
+
+
+def _packages(settings: Settings) -> list[str]:
+    """The distributions that the model needs."""
+    parts = [settings.model, *settings.losses.values()]
+    if settings.prior is not None:
+        parts.append(settings.prior)
+    return sorted({part.package for part in parts})
+
+
+def _mean_weights(trainer: Trainer) -> dict[str, Tensor]:
+    weights = {}
+    for name, live in trainer.networks().items():
+        network = trainer.averages.get(name, live)
+        buffers = {key for key, _ in network.named_buffers()}
+        for key, value in network.state_dict().items():
+            if key in buffers and value.is_floating_point():
+                value = trainer.accelerator.reduce(value.clone(), reduction="mean")  # noqa: PLW2901
+            weights[f"{name}.{key}"] = value.detach().cpu().contiguous()
+    return weights
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

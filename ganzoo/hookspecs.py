@@ -1,0 +1,170 @@
+"""The hooks that a plugin may implement, and the specs that they yield.
+
+Nothing here imports torch, nor may a module that implements these hooks: a spec carries the *import string*
+of what it offers, and the string is resolved by the first command that needs the thing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from ganzoo.reporting import Observer
+    from ganzoo.run import Run
+
+PROJECT = "ganzoo"
+API_VERSION = 1
+"""What a plugin module's ``ganzoo_api`` must equal; it moves when a hook or an interface breaks."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One thing that a plugin offers: its name, where it is (``"module:attribute"``), one line on what it is."""
+
+    name: str
+    load: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class ModelSpec(Spec):
+    """A :class:`ganzoo.Model` subclass, with the package that holds its presets (``*.toml``)."""
+
+    presets: str = ""
+    default_preset: str = "default"
+
+
+@dataclass(frozen=True)
+class LossSpec(Spec):
+    """A :class:`ganzoo.Loss` subclass."""
+
+
+@dataclass(frozen=True)
+class PriorSpec(Spec):
+    """A :class:`ganzoo.Prior` subclass."""
+
+
+@dataclass(frozen=True)
+class DatasetSpec(Spec):
+    """A callable ``(split: str) -> datasets.Dataset | ganzoo.data.ImageSource`` and the splits that it knows.
+
+    ``splits`` names the splits, the training split first; ``licence`` is the licence of the data.
+    """
+
+    splits: tuple[str, ...] = ("train", "test")
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class MetricSpec(Spec):
+    """A callable ``(loaded: ganzoo.Loaded, budget: int) -> Mapping[str, ganzoo.metrics.Score]``.
+
+    ``budget`` is the largest number of images that the metric may generate or read of any one split. A metric
+    that does not apply to the model or its data raises :class:`ganzoo.metrics.NotApplicable` with the reason.
+    """
+
+
+class Hooks:
+    """Every hook. All are called without an instance and return (or yield) an iterable."""
+
+    @hookspec
+    def ganzoo_models(self) -> Iterable[ModelSpec]:  # type: ignore[empty-body]
+        """Yield the models on offer; called when a command first looks up a model.
+
+        ::
+
+            @hookimpl
+            def ganzoo_models():
+                yield ModelSpec("vae", "my_vae.model:VAE", "A variational autoencoder", presets="my_vae.presets")
+        """
+
+    @hookspec
+    def ganzoo_losses(self) -> Iterable[LossSpec]:  # type: ignore[empty-body]
+        """Yield the losses on offer, regularisers among them; called when a command first looks up a loss.
+
+        ::
+
+            @hookimpl
+            def ganzoo_losses():
+                yield LossSpec("gradient_penalty", "my_wgan.losses:GradientPenalty", "WGAN-GP's penalty")
+        """
+
+    @hookspec
+    def ganzoo_priors(self) -> Iterable[PriorSpec]:  # type: ignore[empty-body]
+        """Yield the latent priors on offer; called when a command first looks up a prior.
+
+        ::
+
+            @hookimpl
+            def ganzoo_priors():
+                yield PriorSpec("mixture", "my_priors:Mixture", "A mixture of Gaussians")
+        """
+
+    @hookspec
+    def ganzoo_datasets(self) -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
+        """Yield the data sets on offer under a short name; called when a command first looks up a data set.
+
+        ::
+
+            @hookimpl
+            def ganzoo_datasets():
+                yield DatasetSpec("discs", "my_data:discs", "Rendered discs", splits=("train",))
+        """
+
+    @hookspec
+    def ganzoo_metrics(self) -> Iterable[MetricSpec]:  # type: ignore[empty-body]
+        """Yield the metrics that ``ganzoo eval`` computes; called when a run is scored.
+
+        ::
+
+            @hookimpl
+            def ganzoo_metrics():
+                yield MetricSpec("sharpness", "my_metrics:sharpness", "Mean gradient magnitude of samples")
+        """
+
+    @hookspec
+    def ganzoo_commands(self) -> Iterable[click.Command]:  # type: ignore[empty-body]
+        """Yield further click commands; called when the command line lists or resolves its commands.
+
+        ::
+
+            @hookimpl
+            def ganzoo_commands():
+                yield my_command
+        """
+
+    @hookspec
+    def ganzoo_observers(self, run: Run) -> Iterable[Observer]:  # type: ignore[empty-body]
+        """Yield observers of one training run; called once, on rank 0, before the first turn.
+
+        ::
+
+            @hookimpl
+            def ganzoo_observers(run):
+                yield MyTracker(run)
+        """
+
+
+def hook_names() -> tuple[str, ...]:
+    """The names of all hooks."""
+    return tuple(name for name in vars(Hooks) if name.startswith(f"{PROJECT}_"))
+
+
+def spec_types() -> dict[str, type[Any]]:
+    """The spec that each spec-yielding hook yields, by the hook's name."""
+    return {
+        "ganzoo_models": ModelSpec,
+        "ganzoo_losses": LossSpec,
+        "ganzoo_priors": PriorSpec,
+        "ganzoo_datasets": DatasetSpec,
+        "ganzoo_metrics": MetricSpec,
+    }

@@ -1,0 +1,105 @@
+"""Latents, the codes inside them, and the priors that draw them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from ganzoo.model import Context
+
+
+class Latents(NamedTuple):
+    """One draw from a prior.
+
+    ``flat`` is what a generator eats, (n, size). ``parts`` is the same draw by name, in the form that losses
+    and metrics want: ``noise`` (n, k) as floats, a categorical code (n,) as integers, and so on.
+    """
+
+    flat: Tensor
+    parts: dict[str, Tensor]
+
+
+class Code(ABC):
+    """A named, meaningful part of the latents that a network can learn to read back."""
+
+    width: int
+    """How many numbers of ``Latents.flat`` the code takes."""
+    outputs: int
+    """How many numbers a reader must give for the code."""
+    entropy: float
+    """Entropy of the prior of the code, in nats (differential for a continuous code)."""
+    trained: tuple[float, float] | None = None
+    """Range that a continuous code is drawn from; None for categories."""
+
+    @abstractmethod
+    def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        """Draw ``n`` values: (n,) integers for categories, (n,) floats for a continuous code."""
+
+    @abstractmethod
+    def encode(self, values: Tensor) -> Tensor:
+        """Values (n,) as the (n, width) slice of ``Latents.flat``."""
+
+    @abstractmethod
+    def nll(self, outputs: Tensor, values: Tensor) -> Tensor:
+        """-log Q(values | image) in nats, (n,), from a reader's ``outputs`` (n, outputs)."""
+
+    @abstractmethod
+    def read(self, outputs: Tensor) -> Tensor:
+        """The reader's best guess of the values, (n,), from its ``outputs`` (n, outputs)."""
+
+    @abstractmethod
+    def walk(self, count: int, span: tuple[float, float] | None = None) -> list[float]:
+        """Values to show in a traversal: every category, or ``count`` even steps over ``span``."""
+
+    @abstractmethod
+    def parse(self, text: str) -> float:
+        """The value that a user wrote, as in ``--code digit=7``. Raises ValueError with what is allowed."""
+
+
+class Prior:
+    """Draws the latents of a model.
+
+    A prior with state may have ``state_dict`` and ``load_state_dict``, as a model does; they are checkpointed.
+
+    A prior with parameters of its own also subclasses ``nn.Module``: it then joins the networks as ``prior``,
+    and its ``forward`` takes the :class:`Latents` that ``sample`` drew and returns those that the generator eats.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """No settings."""
+
+    size: int
+    """Width of ``Latents.flat``."""
+    codes: Mapping[str, Code] = {}
+    """The parts of the latents that have a meaning of their own, in their order in ``Latents.flat``."""
+
+    def __init__(self, config: Any, context: Context) -> None:
+        """Build the prior from its settings; ``context.data`` is known here, ``context.prior`` is not."""
+        self.config = config
+
+    def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Latents:
+        """Draw ``n`` latents on ``device`` with ``generator`` and nothing else."""
+        raise NotImplementedError
+
+    def replace(self, latents: Latents, name: str, values: Tensor) -> Latents:
+        """The same latents with the code ``name`` set to ``values`` (n,); everything else stays."""
+        raise NotImplementedError
+
+
+def draw_noise(
+    kind: str, n: int, size: int, *, generator: torch.Generator | None, device: torch.device
+) -> Tensor:
+    """(n, size) of N(0, 1) for the kind ``normal``, of U(-1, 1) for ``uniform``."""
+    noise = torch.empty(n, size, device=device)
+    return (
+        noise.normal_(generator=generator)
+        if kind == "normal"
+        else noise.uniform_(-1, 1, generator=generator)
+    )

@@ -1,0 +1,137 @@
+"""What the launcher and the machine decide: processes, device, precision; and what is refused."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from ganzoo.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from accelerate import Accelerator
+
+    from ganzoo.schema import Precision
+
+Chosen = Literal["fp32", "bf16", "fp16"]
+_LAUNCHER_WORDS: dict[str, Chosen] = {"bf16": "bf16", "fp16": "fp16"}
+_ACCELERATE_WORDS: dict[str, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """An accelerator, and how its precision came about."""
+
+    accelerator: Accelerator
+    precision: Chosen
+    why: str
+
+    def describe_device(self) -> str:
+        """The device and the processes in words."""
+        device = self.accelerator.device
+        words = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+        if device.type == "cpu":
+            words += f", {torch.get_num_threads()} threads"
+        processes = self.accelerator.num_processes
+        return words if processes == 1 else f"{processes} processes, {words} each"
+
+
+def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = ()) -> Launch:
+    """Start accelerate. Raises UserError for what this kind of training cannot do.
+
+    ``second_order`` names the losses that differentiate a gradient.
+    """
+    refuse(os.environ)
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    on_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    device_type = "cpu" if on_cpu else _device_type()
+    chosen, why = choose_precision(
+        precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device_type
+    )
+    if chosen == "fp16" and device_type == "cpu":
+        raise UserError(
+            "fp16 does not train on a CPU", hint="Take --set train.precision=bf16 or fp32."
+        )
+    if chosen == "fp16" and second_order:
+        raise UserError(
+            f"loss.{second_order[0]} differentiates a gradient, which fp16's loss scaling would spoil",
+            hint="Take --set train.precision=bf16 or fp32.",
+        )
+    # torch renames the option below, but accelerate knows only the old name, which still works.
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
+    accelerator = Accelerator(
+        mixed_precision=_ACCELERATE_WORDS[chosen],
+        # Broadcasting buffers writes into what an earlier forward of the same turn still needs (two forwards, one
+        # backward); every rank keeps its own running statistics instead, and the export averages them.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    processes = accelerator.num_processes
+    if batch_size % processes:
+        raise UserError(
+            f"train.batch_size {batch_size} cannot be shared evenly by {processes} processes",
+            hint=f"Take a multiple of {processes}, such as {-(-batch_size // processes) * processes}.",
+        )
+    return Launch(accelerator, chosen, why)
+
+
+def refuse(environment: Mapping[str, str]) -> None:
+    """Raise UserError for launchers' modes that adversarial training does not fit."""
+    if _is_on(environment.get("ACCELERATE_USE_FSDP")):
+        raise UserError(
+            "FSDP is not supported: the networks of a zoo fit one device",
+            hint="Launch without --use_fsdp; several GPUs are used through DDP.",
+        )
+    if _is_on(environment.get("ACCELERATE_USE_DEEPSPEED")):
+        raise UserError(
+            "DeepSpeed is not supported: it trains one network, a phase may train several",
+            hint="Launch without --use_deepspeed; several GPUs are used through DDP.",
+        )
+    if environment.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") not in ("", "1"):
+        raise UserError(
+            "gradient accumulation is not supported: BatchNorm would still see the small batches",
+            hint="Launch with --gradient_accumulation_steps 1 and set train.batch_size.",
+        )
+
+
+def choose_precision(
+    setting: Precision, launcher: str | None, device_type: str
+) -> tuple[Chosen, str]:
+    """The precision and the reason: an explicit setting, else the launcher's, else what the device computes in.
+
+    A launcher exports ``no`` when nobody asked for a precision, so that word decides nothing.
+    """
+    if setting != "auto":
+        return setting, "train.precision"
+    if launcher in _LAUNCHER_WORDS:
+        return _LAUNCHER_WORDS[launcher], "the launcher's choice"
+    if computes_in_bf16(device_type):
+        return "bf16", "this device computes in it; for fp32 add --set train.precision=fp32"
+    return "fp32", "this device has no fast bf16; for it add --set train.precision=bf16"
+
+
+def computes_in_bf16(device_type: str) -> bool:
+    """Whether bf16 is native: CUDA from Ampere on, CPUs with AVX512-BF16 or AMX."""
+    if device_type == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if device_type != "cpu":
+        return False
+    # Not public in torch, hence the default: an unknown CPU trains in fp32.
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
+
+
+def _device_type() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _is_on(value: str | None) -> bool:
+    return (value or "").lower() in ("1", "true", "yes")

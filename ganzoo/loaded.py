@@ -1,0 +1,230 @@
+"""A trained model, ready for use: what `ganzoo.load` gives to commands, metrics and people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ganzoo.assembly import assemble
+from ganzoo.data import MissingSplitError, decode, normalise, open_source
+from ganzoo.draw import generator_for
+from ganzoo.errors import UserError
+from ganzoo.export import CONFIG, SCHEMA, WEIGHTS
+from ganzoo.latents import Code, Latents, Prior
+from ganzoo.model import DataInfo, Model
+
+if TYPE_CHECKING:
+    from ganzoo.registry import Registry
+    from ganzoo.settings import Settings
+
+CHUNK = 500
+"""Images that a network is given at a time."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of one split of the model's data."""
+
+    name: str
+    images: Tensor
+    """uint8 (N, C, H, W)."""
+    labels: Tensor | None
+    """int64 (N,), -1 where a label is missing."""
+    classes: tuple[str, ...] | None
+
+
+class Loaded:
+    """A trained model with its networks in eval mode. Nothing here needs gradients."""
+
+    def __init__(
+        self,
+        model: Model,
+        nets: Mapping[str, nn.Module],
+        prior: Prior | None,
+        settings: Settings,
+        registry: Registry,
+        *,
+        step: int,
+        ema: bool,
+        data: DataInfo,
+        device: torch.device,
+    ) -> None:
+        self.model, self.nets, self.prior = model, nets, prior
+        self.settings, self.registry = settings, registry
+        self.step, self.ema, self.data, self.device = step, ema, data, device
+        self._splits: dict[str, Split | None] = {}
+        for net in nets.values():
+            net.eval()
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data set that the model was trained on."""
+        return self.data.name
+
+    def draw(self, n: int, seed: int) -> Latents:
+        """``n`` latents that depend on ``seed`` alone."""
+        if self.prior is None:
+            raise UserError("this model has no prior, so there is nothing to draw")
+        return self.prior.sample(
+            n, generator=generator_for(self.device, seed, "sample"), device=self.device
+        )
+
+    @torch.inference_mode()
+    def generate(self, latents: Latents, seed: int = 0) -> Tensor:
+        """Images (n, C, H, W) in the model's range; ``seed`` serves a model that draws while it generates."""
+        generator = generator_for(self.device, seed, "generate")
+        return _in_chunks(
+            lambda rows: self.model.generate(self.nets, _rows(latents, rows), generator)["image"],
+            len(latents.flat),
+        )
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> dict[str, Tensor] | None:
+        """Codes read from images (n, C, H, W) in the model's range, by name; None if the model reads none."""
+        parts: list[dict[str, Tensor]] = []
+        for chunk in images.split(CHUNK):
+            codes = self.model.encode(self.nets, {"image": chunk.to(self.device)})
+            if codes is None:
+                return None
+            parts.append(codes)
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 images as floats in the model's range."""
+        return normalise({"image": images}, self.model.image_range)["image"]
+
+    def split(self, name: str) -> Split | None:
+        """The ``train`` or ``test`` split of the model's data, decoded; None where the data has none."""
+        if name not in self._splits:
+            self._splits[name] = self._open(name)
+        return self._splits[name]
+
+    def _open(self, name: str) -> Split | None:
+        settings = self.settings.data
+        if name == "train":
+            images = decode(open_source(settings, self.registry, settings.split), settings)
+        else:
+            try:
+                source = open_source(settings, self.registry, settings.test_split)
+            except MissingSplitError:
+                return None
+            images = decode(source, settings)
+        batch = images.gather(torch.arange(len(images)))
+        return Split(name, batch["image"], batch.get("label"), images.classes)
+
+    def check_code(self, name: str) -> Code:
+        """The code of that name, or a UserError that names those there are."""
+        codes = self.prior.codes if self.prior is not None else {}
+        if name not in codes:
+            has = f"this model has {', '.join(codes)}" if codes else "this model has no codes"
+            raise UserError(f"there is no code {name!r}: {has}")
+        return codes[name]
+
+    def code_value(self, name: str, text: str) -> float:
+        """The value of ``--code name=text``, or a UserError that says what may be written."""
+        try:
+            return self.check_code(name).parse(text)
+        except ValueError as error:
+            raise UserError(f"code {name} {error}") from None
+
+    def with_codes(self, latents: Latents, values: Mapping[str, float]) -> Latents:
+        """The same latents with some codes set to one value in every row."""
+        for name, value in values.items():
+            assert self.prior is not None, "only a prior has codes"
+            filled = torch.full((len(latents.flat),), value, device=self.device)
+            latents = self.prior.replace(latents, name, filled)
+        return latents
+
+
+def load(folder: Path, registry: Registry, device: torch.device | None = None) -> Loaded:
+    """Load an exported model folder, or the one inside a run. Runs no code but that of installed plugins."""
+    from ganzoo.settings import from_table
+
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folder = model_folder(folder)
+    config = _read_config(folder / CONFIG)
+    settings = from_table(registry, config["settings"], origin=CONFIG)
+    classes = config["data"]["classes"]
+    channels, height, width = config["data"]["image_shape"]
+    data = DataInfo(
+        config["data"]["name"],
+        (channels, height, width),
+        None if classes is None else tuple(classes),
+        config["data"]["count"],
+    )
+    assembly = assemble(settings, data)
+    weights = _read_weights(folder / WEIGHTS)
+    for name, network in assembly.networks.items():
+        start = len(name) + 1
+        own = {key[start:]: value for key, value in weights.items() if key.startswith(f"{name}.")}
+        try:
+            network.load_state_dict(own)
+        except RuntimeError as error:
+            raise UserError(
+                f"{folder / WEIGHTS} does not fit the network {name!r} of {CONFIG}",
+                hint=str(error).splitlines()[-1].strip(),
+            ) from error
+        network.to(device)
+    return Loaded(
+        assembly.model,
+        assembly.networks,
+        assembly.prior,
+        settings,
+        registry,
+        step=config["step"],
+        ema=bool(config["averaged"]),
+        data=data,
+        device=device,
+    )
+
+
+def model_folder(folder: Path) -> Path:
+    """The exported model in or at ``folder``."""
+    for place in (folder / "model", folder):
+        if (place / CONFIG).is_file():
+            return place
+    if not folder.exists():
+        raise UserError(f"{folder} does not exist", hint="See the runs there are with: ganzoo runs")
+    raise UserError(
+        f"{folder} holds no exported model",
+        hint="It needs a model/ folder; a run writes it with its first checkpoint.",
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads(path.read_text())
+        missing = {"schema", "settings", "data", "step", "averaged"} - set(config)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if missing:
+        raise UserError(f"{path} is no model's config: it lacks {', '.join(sorted(missing))}")
+    if config["schema"] != SCHEMA:
+        raise UserError(
+            f"{path} was written by another version of ganzoo (layout {config['schema']}, this one reads {SCHEMA})",
+            hint="Upgrade with: pip install -U torch-ganzoo",
+        )
+    return config
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _rows(latents: Latents, rows: slice) -> Latents:
+    return Latents(latents.flat[rows], {name: part[rows] for name, part in latents.parts.items()})
+
+
+def _in_chunks(compute: Callable[[slice], Tensor], count: int) -> Tensor:
+    return torch.cat([compute(slice(start, start + CHUNK)) for start in range(0, count, CHUNK)])

@@ -1,0 +1,146 @@
+"""Losses: a scalar term for each phase that they name, with a weight that the host gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from ganzoo.errors import SettingsError, did_you_mean
+from ganzoo.model import Context, Pass, Phase
+from ganzoo.schema import WeightSettings
+
+
+class Measured(NamedTuple):
+    """A term's value with further figures for the report, each a scalar tensor without a graph."""
+
+    value: Tensor
+    report: Mapping[str, Tensor]
+
+
+TermFunction = Callable[[Pass], Tensor | Measured]
+"""A scalar of the pass to be minimised."""
+
+
+class Loss:
+    """One idea of what is good, as a term for each phase it names; a regulariser is a loss like any other.
+
+    A loss may bring networks and phases of its own. Its networks join the model's as ``<loss>.<network>``, and
+    that is how ``Phase.trains`` and ``Pass.nets`` name them; :meth:`own` gives the full name.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """No settings."""
+
+    needs: tuple[str, ...] = ()
+    """Networks of the model that the terms call themselves."""
+    second_order: bool = False
+    """True if a term differentiates a gradient; fp16 is refused then."""
+    capturable: bool = False
+    """True if the terms never synchronise with the host and keep no Python state."""
+
+    def __init__(self, name: str, config: Any, context: Context) -> None:
+        """``name`` is the loss's key in the settings; ``context`` holds data, prior, model and its phases."""
+        self.name = name
+        self.config = config
+        self.context = context
+
+    def terms(self) -> Mapping[str, TermFunction]:
+        """Scalar functions of the pass, by the name of the phase that they belong to."""
+        raise NotImplementedError
+
+    def networks(self) -> dict[str, nn.Module]:
+        """New networks that this loss brings, by their short name."""
+        return {}
+
+    def phases(self) -> Sequence[Phase]:
+        """Phases that this loss brings, run after the model's."""
+        return ()
+
+    def own(self, network: str) -> str:
+        """The full name of a network that this loss brings."""
+        return f"{self.name}.{network}"
+
+    def state_dict(self) -> dict[str, Any]:
+        """State beyond the networks (a running mean, say); checkpointed."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One loss in one phase, with the weight that the settings give it there."""
+
+    loss: str
+    phase: str
+    function: TermFunction
+    weight: float
+    ramp: tuple[int, int] | None = None
+    every: int = 1
+
+    def weight_at(self, step: int) -> float:
+        """The weight in turn ``step``; 0 means that the term is not computed.
+
+        A lazy term (``every`` > 1) is ``every`` times as strong when it is due, so that its weight means the
+        same at any interval (Karras et al. 2020, appendix B).
+        """
+        if step % self.every:
+            return 0.0
+        weight = self.weight * self.every
+        if self.ramp is None:
+            return weight
+        start, end = self.ramp
+        return weight * min(max((step - start) / (end - start), 0.0), 1.0)
+
+
+def fit(
+    losses: Mapping[str, Loss],
+    weights: Mapping[str, WeightSettings],
+    phases: Sequence[Phase],
+    networks: Sequence[str],
+) -> dict[str, list[Term]]:
+    """The terms of each phase, or every misfit between losses, phases and networks in one error."""
+    names = [phase.name for phase in phases]
+    fitted: dict[str, list[Term]] = {name: [] for name in names}
+    problems = []
+    for name, loss in losses.items():
+        for network in loss.needs:
+            if network not in networks:
+                problems.append(
+                    f"loss.{name}: needs a network {network!r}; this model has {', '.join(networks)}"
+                )
+        terms, settings = loss.terms(), weights[name]
+        if not set(terms) & set(names):
+            problems.append(
+                f"loss.{name}: belongs to the phase {' or '.join(terms)}; this model has {', '.join(names)}"
+            )
+        if isinstance(settings.weight, dict):
+            problems += [
+                f"loss.{name}.weight.{phase}: the loss has no term in such a phase{did_you_mean(phase, terms)}"
+                for phase in settings.weight
+                if phase not in terms
+            ]
+        for phase, function in terms.items():
+            weight = (
+                settings.weight.get(phase, 0.0)
+                if isinstance(settings.weight, dict)
+                else settings.weight
+            )
+            if weight and phase in fitted:
+                fitted[phase].append(
+                    Term(name, phase, function, weight, settings.ramp, settings.every)
+                )
+    problems += [
+        f"phase {phase.name}: trains a network {network!r} that does not exist; there are {', '.join(networks)}"
+        for phase in phases
+        for network in phase.trains
+        if network not in networks
+    ]
+    if problems:
+        raise SettingsError("losses and model do not fit:", problems)
+    return fitted

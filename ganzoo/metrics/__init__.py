@@ -1,0 +1,45 @@
+"""What a score is, and how a metric says that it does not apply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RESERVED = frozenset({"value", "split", "n", "label", "unit", "note", "ema", "step", "data"})
+"""Keys of a score in ``scores.json`` that ``Score.extra`` may not use."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - it is an answer, not an error
+    """Raised by a metric that does not fit the model or its data; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number about a trained model, with what it takes to trust it.
+
+    A metric returns scores by name: ``metric/code`` for the score of one code, ``metric`` for one
+    of the whole model.
+    """
+
+    value: float
+    split: str | None
+    """Split whose images were scored; None for generated images."""
+    n: int
+    """Number of images scored."""
+    label: str = ""
+    """Short name for a scorecard; the metric's name if left out."""
+    unit: str = ""
+    """``nats``, ``px``, …; ``share`` for a number from 0 to 1 that is shown in percent."""
+    note: str = ""
+    """How to read the number, in half a sentence."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further provenance, as JSON knows it. ``standard_error`` and ``ceiling`` (the best possible
+    value) are shown beside the number."""
+
+    def __post_init__(self) -> None:
+        clash = RESERVED & set(self.extra)
+        if clash:
+            raise ValueError(f"a score's extra may not use the key {min(clash)!r}")

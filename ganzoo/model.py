@@ -1,0 +1,220 @@
+"""Models: named networks, the phases that train them, and what they can generate or read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.latents import Latents, Prior
+
+if TYPE_CHECKING:
+    from ganzoo.draw import Draw
+
+Batch = Mapping[str, Tensor]
+"""Tensors by name, all with the batch first. Standard keys: ``image`` (N, C, H, W) in the model's range, and
+``label`` (N,) as integers."""
+
+Networks = Mapping[str, Callable[..., Any]]
+"""The networks as a phase sees them: only to be called, since behind DDP nothing else of them exists."""
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a model may know about its data before training."""
+
+    name: str
+    image_shape: tuple[int, int, int]
+    """(C, H, W)."""
+    classes: tuple[str, ...] | None = None
+    """Names of the label's classes, or None without labels."""
+    count: int = 0
+    """Number of training images."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the parts of a run are built for. Each part sees what was built before it: prior, model, losses."""
+
+    data: DataInfo
+    prior: Prior | None = None
+    model: Model | None = None
+    phases: tuple[Phase, ...] = ()
+    """The phases of the model (for losses)."""
+    share_fakes: bool = False
+    """``train.share_fakes``: one fake batch for all phases of a turn."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What the forward pass of one phase computed. Losses read it; nobody writes it."""
+
+    nets: Networks
+    draw: Draw
+    batch: Batch
+    """The real data of this rank."""
+    latents: Latents | None = None
+    fake: Batch | None = None
+    on_real: Mapping[str, Tensor] | None = None
+    """What the discriminator says of ``batch``: at least ``logits`` (N,)."""
+    on_fake: Mapping[str, Tensor] | None = None
+    """What the discriminator says of ``fake``."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """A model's own intermediate results, for its own losses."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One backward and one optimiser step over whole networks; all others are frozen meanwhile.
+
+    ``forward(nets, batch, draw, shared)`` returns the :class:`Pass` that the losses of the phase read.
+    ``repeats`` takes that many steps a turn (n_critic), each with a batch and draws of its own if ``fresh``, else
+    all with the same. ``every`` makes the phase due in every n-th turn only.
+    Phases with equal ``trains`` share one optimiser.
+    """
+
+    name: str
+    trains: tuple[str, ...]
+    forward: Callable[[Networks, Batch, Draw, Mapping[str, Any]], Pass]
+    repeats: int = 1
+    fresh: bool = True
+    every: int = 1
+
+
+class Model:
+    """A generative model: subclass it, name its networks and phases, and say how it generates."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """No settings."""
+
+    image_range: tuple[float, float] = (-1.0, 1.0)
+    """Range of ``image`` in batches and in what ``generate`` returns; a constructor may set another."""
+    averaged: tuple[str, ...] = ("generator",)
+    """Networks of which a moving average is kept where ``train.ema_decay`` asks for one."""
+    capturable: bool = False
+    """True if a turn never synchronises with the host and keeps no Python state, so that it may be captured."""
+
+    def __init__(self, config: Any, context: Context) -> None:
+        """Build from the settings and what is known of data and prior."""
+        self.config = config
+        self.context = context
+
+    def networks(self) -> dict[str, nn.Module]:
+        """New networks by name."""
+        raise NotImplementedError
+
+    def phases(self) -> Sequence[Phase]:
+        """The phases of a turn, in their order."""
+        raise NotImplementedError
+
+    def share(self, nets: Networks, batch: Batch, draw: Draw) -> Mapping[str, Any]:
+        """What all phases of a turn share; runs first, with every network unfrozen."""
+        return {}
+
+    def generate(
+        self, nets: Networks, latents: Latents, generator: torch.Generator | None = None
+    ) -> Batch:
+        """Images (n, C, H, W) in ``image_range``, as ``image``, from latents."""
+        raise NotImplementedError
+
+    def encode(self, nets: Networks, batch: Batch) -> dict[str, Tensor] | None:
+        """Codes read from images, by the prior's names: (n,) integers for categories, (n,) floats otherwise.
+
+        None where the model reads nothing.
+        """
+        return None
+
+    def preview(
+        self,
+        nets: Networks,
+        latents: Latents | None,
+        batch: Batch,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Images to look at during training, (n, C, H, W) in ``image_range``; generated from ``latents`` if any."""
+        if latents is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no prior, so it needs a preview() of its own"
+            )
+        return self.generate(nets, latents, generator)["image"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """State beyond the networks (an image pool, say); checkpointed."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+
+
+class Adversarial(Model):
+    """A model with the two usual phases, ``critic`` and ``generator``, over networks of these roles.
+
+    Subclasses give networks ``generator`` (``Latents.flat`` -> image) and ``discriminator`` (image -> mapping with
+    ``logits`` (n,)). ``critic_trains`` and ``generator_trains`` say what each phase moves.
+    """
+
+    critic_trains: tuple[str, ...] = ("discriminator",)
+    generator_trains: tuple[str, ...] = ("generator",)
+    critic_repeats: int = 1
+
+    def phases(self) -> Sequence[Phase]:
+        """The critic's phase, then the generator's."""
+        learnable = ("prior",) if isinstance(self.context.prior, nn.Module) else ()
+        return (
+            Phase("critic", self.critic_trains, self.criticise, repeats=self.critic_repeats),
+            Phase("generator", self.generator_trains + learnable, self.deceive),
+        )
+
+    def judge(self, nets: Networks, batch: Batch) -> Mapping[str, Tensor]:
+        """The discriminator's outputs for a batch."""
+        outputs: Mapping[str, Tensor] = nets["discriminator"](batch["image"])
+        return outputs
+
+    def generate(
+        self, nets: Networks, latents: Latents, generator: torch.Generator | None = None
+    ) -> Batch:
+        """Run the generator on latents."""
+        if "prior" in nets:
+            latents = nets["prior"](latents)
+        return {"image": nets["generator"](latents.flat)}
+
+    def share(self, nets: Networks, batch: Batch, draw: Draw) -> Mapping[str, Any]:
+        """One fake batch for both phases where ``train.share_fakes`` is on: saves one generator pass a turn."""
+        if not self.context.share_fakes:
+            return {}
+        latents = self.draw_latents(batch, draw)
+        return {"latents": latents, "fake": self.generate(nets, latents)}
+
+    def draw_latents(self, batch: Batch, draw: Draw) -> Latents:
+        """Latents for one fake batch; a conditional model may take labels from ``batch``."""
+        return draw.latents()
+
+    def criticise(
+        self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]
+    ) -> Pass:
+        """Judge real and fake apart (BatchNorm must not mix them), without a graph through the generator."""
+        if "fake" in shared:
+            latents, fake = (
+                shared["latents"],
+                {name: part.detach() for name, part in shared["fake"].items()},
+            )
+        else:
+            latents = self.draw_latents(batch, draw)
+            with torch.no_grad():
+                fake = dict(self.generate(nets, latents))
+        on_real = self.judge(nets, batch)
+        on_fake = self.judge(nets, fake)
+        return Pass(nets, draw, batch, latents, fake, on_real, on_fake)
+
+    def deceive(self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> Pass:
+        """Judge fakes with the graph through the generator kept."""
+        if "fake" in shared:
+            latents, fake = shared["latents"], shared["fake"]
+        else:
+            latents = self.draw_latents(batch, draw)
+            fake = self.generate(nets, latents)
+        return Pass(nets, draw, batch, latents, fake, None, self.judge(nets, fake))

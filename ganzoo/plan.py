@@ -1,0 +1,149 @@
+"""From a command to a plan: settings, data and parts that fit, before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganzoo.assembly import Assembly, assemble
+from ganzoo.data import NativeShape, Source, open_source
+from ganzoo.model import DataInfo
+from ganzoo.settings import Assignment, Settings, resolve
+
+if TYPE_CHECKING:
+    from ganzoo.registry import Registry
+
+ANY_IMAGES = "images"
+"""The preset that takes images of any shape; a model need not have one."""
+
+_SIDES = (128, 64, 32)
+_MODEST_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for."""
+
+    model: str | None
+    preset: str | None = None
+    files: Sequence[Path] = ()
+    assignments: Sequence[Assignment] = ()
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run."""
+
+    settings: Settings
+    source: Source
+    assembly: Assembly
+    notes: tuple[str, ...] = ()
+    """What was chosen for the user, a sentence each."""
+
+
+def make_plan(request: Request, registry: Registry) -> Plan:
+    """Resolve settings, open the data and assemble the parts. Raises UserError for whatever does not fit."""
+    if request.data is not None:
+        data = Assignment("data.name", json.dumps(portable(request.data), ensure_ascii=False), "--data")
+        request = replace(request, assignments=(data, *request.assignments))
+    settings = resolve(
+        registry,
+        request.model,
+        preset=request.preset,
+        files=request.files,
+        assignments=request.assignments,
+    )
+    source = open_source(settings.data, registry, settings.data.split)
+    notes: list[str] = []
+    settings = _fit_preset(request, settings, source, registry, notes)
+    settings = _fit_shape(request, settings, source, registry, notes)
+    data_settings = settings.data
+    assert data_settings.size is not None
+    assert data_settings.channels is not None
+    count = len(source) if data_settings.limit is None else min(len(source), data_settings.limit)
+    info = DataInfo(
+        data_settings.name,
+        (data_settings.channels, data_settings.size, data_settings.size),
+        source.classes,
+        count,
+    )
+    return Plan(settings, source, assemble(settings, info), tuple(notes))
+
+
+def portable(name: str) -> str:
+    """A path without the part that names a person: below the working folder, or from ``~``.
+
+    Settings are saved in the run's folder, and runs get shared.
+    """
+    path = Path(name)
+    if not path.is_absolute():
+        return name
+    for start, prefix in ((Path.cwd(), "."), (Path.home(), "~")):
+        if path.is_relative_to(start):
+            return f"{prefix}/{path.relative_to(start)}"
+    return name
+
+
+def _fit_preset(
+    request: Request, settings: Settings, source: Source, registry: Registry, notes: list[str]
+) -> Settings:
+    """Take the preset for any images where data of another shape met a preset that nobody chose."""
+    chosen = request.preset is not None or request.files or settings.preset == ANY_IMAGES
+    given = {assignment.key for assignment in request.assignments}
+    if chosen or request.data is None or given & {"data.size", "data.channels"}:
+        return settings
+    if ANY_IMAGES not in registry.presets(registry.find("model", settings.model.name)):
+        return settings
+    wanted = (settings.data.channels, settings.data.size, settings.data.size)
+    seen = source.native_shape()
+    if seen.uniform == wanted:
+        return settings
+    notes.append(
+        f"{_describe(seen)} do not fit preset {settings.preset}: taking preset {ANY_IMAGES} "
+        f"(--preset {settings.preset} would convert them)"
+    )
+    return resolve(registry, request.model, preset=ANY_IMAGES, assignments=request.assignments)
+
+
+def _fit_shape(
+    request: Request, settings: Settings, source: Source, registry: Registry, notes: list[str]
+) -> Settings:
+    """Settle ``data.size`` and ``data.channels`` where the settings leave them to the data."""
+    missing = []
+    if settings.data.size is None:
+        seen = source.native_shape()
+        size = _choose_side(seen)
+        missing.append(Assignment("data.size", str(size), "the data"))
+        if seen.uniform is None or seen.uniform[1:] != (size, size):
+            notes.append(f"images become {size}x{size}; choose with --set data.size=N")
+    if settings.data.channels is None:
+        channels = source.native_shape().channels
+        missing.append(Assignment("data.channels", str(channels), "the data"))
+    if not missing:
+        return settings
+    return resolve(
+        registry,
+        request.model,
+        preset=settings.preset if not request.files else request.preset,
+        files=request.files,
+        assignments=(*request.assignments, *missing),
+    )
+
+
+def _choose_side(seen: NativeShape) -> int:
+    shortest = min(min(size) for size in seen.sizes)
+    square = seen.uniform is not None and seen.uniform[1] == seen.uniform[2]
+    if square and shortest <= _MODEST_SIDE and shortest % 4 == 0:
+        return shortest
+    return next((side for side in _SIDES if side <= min(shortest, _MODEST_SIDE)), min(_SIDES))
+
+
+def _describe(seen: NativeShape) -> str:
+    colour = "grey" if seen.channels == 1 else "colour"
+    if seen.uniform is not None:
+        return f"{colour} images of {seen.uniform[1]}x{seen.uniform[2]}"
+    return f"{colour} images of {len(seen.sizes)} sizes"

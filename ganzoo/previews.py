@@ -1,0 +1,63 @@
+"""What a model shows of itself: a grid of samples, and each code moving while all else stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ganzoo.draw import generator_for
+from ganzoo.latents import Latents, Prior
+from ganzoo.pictures import Traversal
+
+Generate = Callable[[Latents], Tensor]
+
+STEPS = 9
+"""Values of a continuous code in a sheet; over [-2, 2] the ends of [-1, 1] are among them."""
+
+FRAMES = 33
+"""Values of a continuous code in an animation."""
+
+
+def latents_for(prior: Prior, n: int, seed: int, device: torch.device) -> Latents:
+    """Latents for pictures, from a generator of their own: pictures never disturb a training."""
+    return prior.sample(n, generator=generator_for(device, seed, "preview"), device=device)
+
+
+def traversals(
+    prior: Prior,
+    generate: Generate,
+    *,
+    rows: int = 10,
+    seed: int,
+    device: torch.device,
+    codes: Sequence[str] | None = None,
+    span: tuple[float, float] | None = None,
+    steps: int = STEPS,
+) -> list[Traversal]:
+    """One traversal for each code (or those named), ``rows`` noises down.
+
+    Where the prior has categorical codes that do not move, each row shows another category. A continuous code
+    moves over ``span``, by default twice its range in training, as in the figures of Chen et al. 2016.
+    """
+    start = latents_for(prior, rows, seed, device)
+    for name, code in prior.codes.items():
+        if code.trained is None:
+            categories = torch.tensor(code.walk(rows), device=device)
+            start = prior.replace(start, name, categories.repeat(rows)[:rows])
+    sheet = []
+    for name in codes if codes is not None else prior.codes:
+        code = prior.codes[name]
+        values = code.walk(steps, None if code.trained is None else span or _doubled(code.trained))
+        columns = [
+            generate(prior.replace(start, name, torch.full((rows,), value, device=device)))
+            for value in values
+        ]
+        sheet.append(Traversal(name, tuple(values), torch.stack(columns, dim=1), code.trained))
+    return sheet
+
+
+def _doubled(span: tuple[float, float]) -> tuple[float, float]:
+    middle, reach = (span[0] + span[1]) / 2, span[1] - span[0]
+    return middle - reach, middle + reach

@@ -1,0 +1,112 @@
+"""Whether a folder may be begun or continued, and with which settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo import checkpoint
+from ganzoo.errors import SettingsError, UserError
+from ganzoo.folder import RunFolder
+from ganzoo.plan import Request
+from ganzoo.settings import Settings, resolve
+
+if TYPE_CHECKING:
+    from ganzoo.registry import Registry
+
+MAY_DIFFER = "train.steps"
+"""The one setting that a continued run may change: it says when to stop, not what happens before."""
+
+
+def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Request:
+    """The request that continues ``run``; options beside ``--resume`` must equal what was saved.
+
+    Raises UserError with every difference.
+    """
+    if not run.is_run():
+        raise UserError(f"{run.path} is no run: it has no {run.settings.name}")
+    saved = resolve(registry, None, files=[run.settings])
+    if asked.data is not None:
+        raise UserError(
+            "--data cannot stand beside --resume: a run keeps its data",
+            hint=f"Leave it out: {_line(run)}",
+        )
+    named: list[str] = []
+    if asked.model is not None and asked.model not in (saved.model.name, saved.model.qualified):
+        named.append(f"model: the run's is {saved.model.name}, not {asked.model}")
+    if asked.preset is not None and asked.preset != saved.preset:
+        named.append(f"preset: the run's is {saved.preset}, not {asked.preset}")
+    wanted = resolve(
+        registry, None, files=[run.settings, *asked.files], assignments=asked.assignments
+    )
+    refuse_differences(run, saved, wanted, named)
+    steps = [each for each in asked.assignments if each.key == MAY_DIFFER]
+    return replace(asked, model=None, preset=None, files=[run.settings], assignments=steps)
+
+
+def refuse_differences(
+    run: RunFolder, saved: Settings, wanted: Settings, further: list[str] | None = None
+) -> None:
+    """Raise an error that lists every setting in which ``wanted`` is not what the run was begun with."""
+    before, now = _flat(saved.table()), _flat(wanted.table())
+    problems = list(further or [])
+    for key in sorted(before.keys() | now.keys()):
+        if key not in (MAY_DIFFER, "preset") and before.get(key) != now.get(key):
+            problems.append(
+                f"{key}: the run's is {_say(before.get(key))}, not {_say(now.get(key))}"
+            )
+    if problems:
+        raise SettingsError(
+            f"{run.path} was begun with other settings:",
+            problems,
+            hint=f"Continue it as it is with: {_line(run)}",
+        )
+
+
+def check_out(path: Path, settings: Settings, registry: Registry) -> None:
+    """Whether ``--out path`` may be begun or continued with these settings; raises UserError if not."""
+    run = RunFolder(path)
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise UserError(
+            f"--out {path} is a file", hint="Name a folder that is empty or not there yet."
+        )
+    if not any(path.iterdir()):
+        return
+    if not run.is_run():
+        raise UserError(
+            f"--out {path} holds something else: it is not empty and no run",
+            hint="Name a folder that is empty or not there yet.",
+        )
+    refuse_differences(run, resolve(registry, None, files=[run.settings]), settings)
+    refuse_finished(run, settings.train.steps)
+
+
+def refuse_finished(run: RunFolder, steps: int) -> None:
+    """Raise an error if the run has nothing left to do."""
+    newest, _ = checkpoint.newest(run.checkpoints)
+    if newest is not None and newest.step >= steps:
+        raise UserError(
+            f"{run.path} is finished: it has trained {newest.step} of {steps} turns",
+            hint=f"Train it further with: {_line(run)} --steps {2 * newest.step}",
+        )
+
+
+def _line(run: RunFolder) -> str:
+    return f"ganzoo run --resume {run.path}"
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def _say(value: Any) -> str:
+    return "unset" if value is None else str(value)

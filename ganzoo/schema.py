@@ -1,0 +1,120 @@
+"""The settings that belong to the host, as frozen dataclasses: one class for each table. Torch-free.
+
+A plugin's ``Config`` is written the same way: a frozen, keyword-only dataclass whose fields are made by
+:func:`setting`, with ``annotated_types`` bounds where a value has a range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+Positive = Annotated[int, Gt(0)]
+Rate = Annotated[float, Gt(0)]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+def setting(
+    default: Any = MISSING, help: str = "", *, factory: Callable[[], Any] | None = None
+) -> Any:
+    """A dataclass field with the one-line meaning that ``ganzoo show`` prints."""
+    if factory is not None:
+        return field(default_factory=factory, metadata={"help": help})
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """``[train]``: how long, how fast, how often."""
+
+    steps: Positive = setting(
+        5000, "turns to train for; one turn is one step of every phase that is due"
+    )
+    batch_size: Positive = setting(128, "images a turn, over all processes together")
+    seed: Annotated[int, Ge(0)] = setting(0, "decides weights, order of data and every draw")
+    precision: Precision = setting(
+        "auto", "auto takes bf16 where the device computes in it, else fp32"
+    )
+    checkpoint_every: Positive = setting(1000, "turns between two checkpoints")
+    keep_checkpoints: Positive = setting(2, "checkpoints kept; the oldest go first")
+    report_every: Positive = setting(50, "turns between two lines of metrics.jsonl")
+    images_every: Positive = setting(
+        500, "turns between two pictures; the first comes after at most 100"
+    )
+    sync_batchnorm: bool = setting(False, "normalise over the batch of all processes together")
+    share_fakes: bool = setting(
+        False, "let critic and generator see one fake batch a turn, not a fresh one each"
+    )
+    ema_decay: Annotated[float, Ge(0), Lt(1)] = setting(
+        0.0,
+        "keep an average of the model's `averaged` networks that forgets at this rate; 0 keeps none",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimSettings:
+    """``[optim.PHASE]``: the Adam optimiser of one phase."""
+
+    lr: Rate = setting(2e-4, "learning rate")
+    betas: tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]] = setting(
+        (0.5, 0.999), "Adam's decay of the first and second moment"
+    )
+    eps: Rate = setting(1e-8, "Adam's epsilon")
+    weight_decay: Annotated[float, Ge(0)] = setting(0.0, "decoupled weight decay")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightSettings:
+    """The part of ``[loss.NAME]`` that the host reads: how strong the loss is, and when."""
+
+    weight: float | dict[str, float] = setting(
+        1.0,
+        "factor of the loss: a number, or a table by phase (absent means 0); 0 means not computed",
+    )
+    ramp: tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0)]] | None = setting(
+        None, "[from, to] in turns: the weight rises linearly from 0 to its value"
+    )
+    every: Positive = setting(1, "computed in every n-th turn only, n times as strong there")
+
+    def __post_init__(self) -> None:
+        if self.ramp is not None and self.ramp[0] >= self.ramp[1]:
+            raise ValueError("ramp must be [from, to] with from < to")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """``[data]``: which images, and what is done to them."""
+
+    name: str = setting(
+        "",
+        "a plugin's data set, a Hub id, a folder of images, or a data file (parquet, arrow, csv)",
+    )
+    config: str | None = setting(None, "configuration of a Hub data set")
+    revision: str | None = setting(None, "revision of a Hub data set: branch, tag or commit")
+    split: str = setting("train", "split to train on")
+    test_split: str = setting(
+        "test", "split to score on; where the data has none, scores use `split` and say so"
+    )
+    image_column: str | None = setting(
+        None, "column of images; found by its type if there is just one"
+    )
+    label_column: str | None = setting(
+        None, "column of labels; found by its type if there is just one"
+    )
+    size: Positive | None = setting(
+        None, "height and width in pixels; images are centre-cropped and resized to it"
+    )
+    channels: Literal[1, 3] | None = setting(
+        None, "1 for grey, 3 for colour; taken from the data if left out"
+    )
+    crop: Positive | None = setting(
+        None, "side in pixels of the centre crop; the largest square if left out"
+    )
+    limit: Positive | None = setting(None, "train on the first n images only")
+    broken_share: Annotated[float, Ge(0), Lt(1)] = setting(
+        0.05,
+        "share of images that may be unreadable (they are skipped and counted) before the run is refused",
+    )

@@ -1,0 +1,235 @@
+"""The turn: every due phase takes one backward and one optimiser step. It knows no model and no loss."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganzoo.assembly import Assembly
+from ganzoo.data import Data, Order, normalise
+from ganzoo.distributed import synchronise_batchnorm
+from ganzoo.draw import Draw, mix
+from ganzoo.loss import Measured
+from ganzoo.model import Batch, Phase
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from accelerate.optimizer import AcceleratedOptimizer
+
+    from ganzoo.schema import TrainSettings
+
+
+class Trainer:
+    """The state of one training on one rank: networks, optimisers, averages, and the turn they are in."""
+
+    def __init__(
+        self, assembly: Assembly, images: Data, train: TrainSettings, accelerator: Accelerator
+    ) -> None:
+        self.assembly = assembly
+        self.accelerator = accelerator
+        self.train = train
+        self.step = 0
+        self.images = images.to(accelerator.device)
+        self._order = Order(len(images), train.seed)
+        self._share = train.batch_size // accelerator.num_processes
+        self._batches_a_turn = 1 + sum(
+            phase.repeats - 1 for phase in assembly.phases if phase.fresh
+        )
+        self.averages = {
+            name: deepcopy(assembly.networks[name]).to(accelerator.device).requires_grad_(False)  # noqa: FBT003
+            for name in (assembly.model.averaged if train.ema_decay else ())
+            if name in assembly.networks
+        }
+        self.nets = {name: self._prepare(network) for name, network in assembly.networks.items()}
+        self._trainable = {
+            name: [parameter for parameter in net.parameters() if parameter.requires_grad]
+            for name, net in self.nets.items()
+        }
+        self.optimisers = self._make_optimisers()
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def _prepare(self, network: nn.Module) -> nn.Module:
+        if self.train.sync_batchnorm and self.accelerator.num_processes > 1:
+            network = synchronise_batchnorm(network, self.accelerator.device)
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            return network.to(
+                self.accelerator.device
+            )  # DDP refuses a network that has nothing to train
+        prepared: nn.Module = self.accelerator.prepare(network)
+        return prepared
+
+    def _make_optimisers(self) -> dict[tuple[str, ...], AcceleratedOptimizer]:
+        optimisers = {}
+        for phase in self.assembly.phases:
+            if phase.trains in optimisers:
+                continue
+            settings = self.assembly.optim[phase.name]
+            parameters = [parameter for name in phase.trains for parameter in self._trainable[name]]
+            optimiser = torch.optim.AdamW(
+                parameters,
+                lr=settings.lr,
+                betas=settings.betas,
+                eps=settings.eps,
+                weight_decay=settings.weight_decay,
+                fused=self.accelerator.device.type in ("cpu", "cuda"),
+            )
+            optimisers[phase.trains] = self.accelerator.prepare(optimiser)
+        return optimisers
+
+    def turn(self) -> None:
+        """One turn. Never waits for the device."""
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        self._reseed(rank)
+        draw = Draw(
+            self.train.seed,
+            self.step,
+            rank,
+            world,
+            self._share,
+            self.accelerator.device,
+            self.assembly.prior,
+        )
+        first = self._batch(0)
+        self._unfreeze(self.nets)
+        shared = self.assembly.model.share(self.nets, first, draw.within("share"))
+        extra_batches = 0
+        for phase in self.assembly.phases:
+            if self.step % phase.every:
+                continue
+            for repeat in range(phase.repeats):
+                batch, place = first, 0
+                if repeat and phase.fresh:
+                    extra_batches += 1
+                    batch, place = self._batch(extra_batches), repeat
+                self._take(phase, batch, draw.within(phase.name, place), shared)
+        self._average()
+        self.step += 1
+
+    def _take(self, phase: Phase, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> None:
+        due = [(term, term.weight_at(self.step)) for term in self.assembly.terms[phase.name]]
+        due = [(term, weight) for term, weight in due if weight]
+        if not due:
+            return
+        self._unfreeze(phase.trains)
+        pass_ = phase.forward(self.nets, batch, draw, shared)
+        values = []
+        for term, weight in due:
+            value = term.function(pass_)
+            if isinstance(value, Measured):
+                value, report = value
+                for name, figure in report.items():
+                    self._note(name, figure)
+            self._note(f"loss/{phase.name}/{term.loss}", value.detach())
+            values.append(weight * value)
+        self.accelerator.backward(sum(values))
+        optimiser = self.optimisers[phase.trains]
+        optimiser.step()
+        optimiser.zero_grad()
+
+    def _batch(self, number: int) -> dict[str, Tensor]:
+        """The slice of this rank of batch ``number`` of this turn."""
+        size = self.train.batch_size
+        position = (self.step * self._batches_a_turn + number) * size
+        indices = self._order.indices(position, size)
+        start = self.accelerator.process_index * self._share
+        batch = self.images.gather(indices[start : start + self._share])
+        return normalise(batch, self.assembly.model.image_range)
+
+    def first_batch(self) -> dict[str, Tensor]:
+        """Real images of this rank for a preview; training is not disturbed."""
+        return self._batch(0)
+
+    def _unfreeze(self, names: Mapping[str, Any] | tuple[str, ...]) -> None:
+        """Let these networks have gradients, and no other."""
+        for name, parameters in self._trainable.items():
+            for parameter in parameters:
+                parameter.requires_grad_(name in names)  # noqa: FBT003  torch's own signature
+
+    def _reseed(self, rank: int) -> None:
+        """Make whatever a network draws for itself a function of (seed, step, rank) too."""
+        seed = mix(self.train.seed, self.step, "defaults", rank)
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002  the global generator is what a plugin may use unknowingly
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        for name, average in self.averages.items():
+            live = self.accelerator.unwrap_model(self.nets[name])
+            torch._foreach_lerp_(
+                list(average.parameters()), list(live.parameters()), 1 - self.train.ema_decay
+            )
+            for kept, buffer in zip(average.buffers(), live.buffers(), strict=True):
+                kept.copy_(buffer)
+
+    def _note(self, key: str, figure: Tensor) -> None:
+        figure = figure.float()
+        self._sums[key] = self._sums[key] + figure if key in self._sums else figure
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def collect(self) -> dict[str, float]:
+        """The mean of every figure since the last call, over all ranks. Waits for the device."""
+        keys = sorted(self._sums)
+        if not keys:
+            return {}
+        means = torch.stack([self._sums[key] / self._counts[key] for key in keys])
+        means = self.accelerator.reduce(means, reduction="mean")
+        self._sums, self._counts = {}, {}
+        return dict(zip(keys, means.tolist(), strict=True))
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks without their wrappers; each still computes in the training's precision."""
+        return {name: self.accelerator.unwrap_model(net) for name, net in self.nets.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All state that is the same on every rank."""
+        assembly = self.assembly
+        return {
+            "step": self.step,
+            "networks": {name: net.state_dict() for name, net in self.networks().items()},
+            "averages": {name: net.state_dict() for name, net in self.averages.items()},
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers.values()],
+            "parts": {name: part.state_dict() for name, part in self._stateful_parts().items()},
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
+        }
+
+    def rank_state_dict(self) -> dict[str, Any]:
+        """The state that each rank has for itself: running statistics and the figures of the open window."""
+        buffers = {name: dict(net.named_buffers()) for name, net in self.networks().items()}
+        return {"buffers": buffers, "sums": self._sums, "counts": self._counts}
+
+    def load_state_dict(self, state: dict[str, Any], rank_state: dict[str, Any] | None) -> None:
+        """Take back both; without a rank's own state (another world size) the shared one has to do."""
+        for name, net in self.networks().items():
+            net.load_state_dict(state["networks"][name])
+        for name, average in self.averages.items():
+            average.load_state_dict(state["averages"][name])
+        for optimiser, saved in zip(self.optimisers.values(), state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        for name, part in self._stateful_parts().items():
+            part.load_state_dict(state["parts"][name])
+        if self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if rank_state is not None:
+            for name, net in self.networks().items():
+                for key, buffer in net.named_buffers():
+                    buffer.copy_(rank_state["buffers"][name][key])
+            self._sums, self._counts = rank_state["sums"], rank_state["counts"]
+        self.step = state["step"]
+
+    def _stateful_parts(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {"model": self.assembly.model}
+        parts |= {f"loss.{name}": loss for name, loss in self.assembly.losses.items()}
+        # A learnable prior is one of the networks; another may offer the two methods, as a model does.
+        if hasattr(self.assembly.prior, "state_dict") and not isinstance(
+            self.assembly.prior, nn.Module
+        ):
+            parts["prior"] = self.assembly.prior
+        return parts

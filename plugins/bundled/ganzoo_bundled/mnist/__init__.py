@@ -1,0 +1,1 @@
+"""MNIST as parquet files, with the licence of the data."""

@@ -1,0 +1,138 @@
+"""Kinds of code, and how a user writes one: ``categorical(10)``, ``uniform(-1, 1)``."""
+
+import math
+import re
+from typing import Literal
+
+import torch
+from ganzoo.latents import Code
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
+
+Std = Literal["learned", "fixed"]
+
+
+class Categorical(Code):
+    """One of ``k`` categories, all alike; read as a softmax over ``k`` logits."""
+
+    def __init__(self, k: int) -> None:
+        if k < 2:
+            raise ValueError(f"a categorical code needs at least 2 categories, not {k}")
+        self.k = self.width = self.outputs = k
+        self.entropy = math.log(k)
+
+    def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        """(n,) integers from 0 to k - 1."""
+        return torch.randint(self.k, (n,), generator=generator, device=device)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """One-hot, (n, k)."""
+        return one_hot(values, self.k).float()
+
+    def nll(self, outputs: Tensor, values: Tensor) -> Tensor:
+        """Cross-entropy in nats, (n,)."""
+        return cross_entropy(outputs, values, reduction="none")
+
+    def read(self, outputs: Tensor) -> Tensor:
+        """The likeliest category, (n,)."""
+        return outputs.argmax(1)
+
+    def walk(self, count: int, span: tuple[float, float] | None = None) -> list[float]:
+        """Every category."""
+        return [float(category) for category in range(self.k)]
+
+    def parse(self, text: str) -> float:
+        """A category by number."""
+        if not text.isdecimal() or int(text) >= self.k:
+            raise ValueError(f"should be a category from 0 to {self.k - 1}, not {text!r}")
+        return float(text)
+
+
+class Uniform(Code):
+    """A number from U(low, high); read as a Gaussian's mean and log-variance.
+
+    With a ``fixed`` std of 1 the log-variance is ignored, as in the authors' released MNIST code; then L_I can
+    never show positive information (at best ln 2 - 0.919 = -0.226 nats on [-1, 1]). A ``learned`` std is kept in
+    ``std_range``: without a floor the likelihood of a deterministic generator has no bound.
+    """
+
+    width = 1
+    outputs = 2
+
+    def __init__(
+        self,
+        low: float = -1.0,
+        high: float = 1.0,
+        *,
+        std: Std = "learned",
+        std_range: tuple[float, float] = (0.1, 2.0),
+    ) -> None:
+        if not low < high:
+            raise ValueError(f"a uniform code needs low < high, not {low:g}, {high:g}")
+        self.low, self.high, self.std, self.std_range = low, high, std, std_range
+        self.trained = (low, high)
+        self.entropy = math.log(high - low)
+
+    def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        """(n,) floats in [low, high)."""
+        return torch.empty(n, device=device).uniform_(self.low, self.high, generator=generator)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """As it is, (n, 1)."""
+        return values.unsqueeze(1)
+
+    def nll(self, outputs: Tensor, values: Tensor) -> Tensor:
+        """-log N(values; mean, std) in nats, (n,)."""
+        mean, log_variance = outputs.unbind(1)
+        if self.std == "fixed":
+            log_std = torch.zeros_like(mean)
+        else:
+            floor, ceiling = self.std_range
+            log_std = (log_variance / 2).clamp(math.log(floor), math.log(ceiling))
+        return log_std + 0.5 * math.log(2 * math.pi) + 0.5 * ((values - mean) / log_std.exp()) ** 2
+
+    def read(self, outputs: Tensor) -> Tensor:
+        """The mean, (n,)."""
+        return outputs[:, 0]
+
+    def walk(self, count: int, span: tuple[float, float] | None = None) -> list[float]:
+        """``count`` even steps over ``span``, or over [low, high]."""
+        low, high = span or (self.low, self.high)
+        return torch.linspace(low, high, count, dtype=torch.float64).tolist()
+
+    def parse(self, text: str) -> float:
+        """Any finite number: values beyond [low, high] extrapolate."""
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ValueError(
+                f"should be a number, from {self.low:g} to {self.high:g} in training, not {text!r}"
+            )
+        return value
+
+
+_FORM = re.compile(r"\s*(?P<kind>[a-z_]+)\s*(?:\((?P<arguments>[^()]*)\))?\s*")
+
+
+def parse_code(
+    text: str, *, std: Std = "learned", std_range: tuple[float, float] = (0.1, 2.0)
+) -> Code:
+    """The code that ``text`` describes. Raises ValueError that says what may be written."""
+    allowed = f"should be like categorical(10), uniform(-1, 1) or none, not {text!r}"
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise ValueError(allowed)
+    try:
+        arguments = [float(part) for part in (form["arguments"] or "").split(",") if part.strip()]
+    except ValueError:
+        raise ValueError(allowed) from None
+    match form["kind"], arguments:
+        case "categorical", [k] if k == int(k):
+            return Categorical(int(k))
+        case "uniform", []:
+            return Uniform(std=std, std_range=std_range)
+        case "uniform", [low, high]:
+            return Uniform(low, high, std=std, std_range=std_range)
+    raise ValueError(allowed)

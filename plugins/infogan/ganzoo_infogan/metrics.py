@@ -1,0 +1,258 @@
+"""What the codes that a model reads from images mean, and how well they survive generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.draw import generator_for
+from ganzoo.latents import Latents
+from ganzoo.metrics import NotApplicable, Score
+from ganzoo.metrics import codes as measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ganzoo.latents import Prior
+    from ganzoo.loaded import Loaded, Split
+    from ganzoo.model import Batch, Networks
+
+CHUNK = 1000
+"""Images in memory at a time."""
+
+SEED = 0
+"""Of the latents and of the choice of images, so that equal models get equal scores."""
+
+NO_CODES = "this model reads no codes from images"
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A model that gives the raw outputs that its codes are read from."""
+
+    def read(self, nets: Networks, batch: Batch) -> Mapping[str, Tensor]:
+        """Outputs (n, code.outputs) by the code's name, for ``batch["image"]``."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Images of one split that have a label, in the order in which they are read."""
+
+    split: Split
+    indices: Tensor
+    labels: measure.Integers
+
+    def part(self, start: int, stop: int) -> _Labelled:
+        return _Labelled(self.split, self.indices[start:stop], self.labels[start:stop])
+
+
+def categories(loaded: Loaded, budget: int) -> dict[str, Score]:
+    """Score each categorical code as a clustering of real images against their labels.
+
+    ``category_accuracy`` matches categories with classes one to one, ``majority_accuracy_k<K>`` by
+    majority; both on training images, and both are scored on test images. Without a labelled test
+    split, both use training images, but different ones.
+    """
+    fitted_on, scored_on = _halves(loaded, budget)
+    fitted, scored = _categories_of(loaded, fitted_on), _categories_of(loaded, scored_on)
+    classes = 1 + int(max(fitted_on.labels.max(), scored_on.labels.max()))
+    result: dict[str, Score] = {}
+    for name, found in scored.items():
+        k = _category_count(loaded, name, fitted[name], found)
+        result |= _category_scores(name, k, classes, (fitted[name], fitted_on), (found, scored_on))
+    return result
+
+
+def _category_scores(
+    name: str,
+    k: int,
+    classes: int,
+    fitted: tuple[measure.Integers, _Labelled],
+    scored: tuple[measure.Integers, _Labelled],
+) -> dict[str, Score]:
+    (seen, fitted_on), (found, scored_on) = fitted, scored
+    split, labels = scored_on.split.name, scored_on.labels
+    used = measure.used_categories(found, k)
+    source = f"{len(seen):,} {'other ' * (fitted_on.split is scored_on.split)}"
+    source += f"{fitted_on.split.name} images"
+
+    def score(value: float, label: str, unit: str, note: str = "", **extra: object) -> Score:
+        return Score(value, split, len(labels), label=label, unit=unit, note=note, extra=extra)
+
+    def matched(matching: measure.Integers, label: str, note: str) -> Score:
+        return score(
+            measure.accuracy_under(matching, found, labels),
+            label,
+            "share",
+            note,
+            matching=matching.tolist(),
+            matched_on=fitted_on.split.name,
+            matched_n=len(seen),
+            categories=k,
+            used_categories=used,
+        )
+
+    one_to_one = measure.hungarian_matching(seen, fitted_on.labels, k, classes)
+    majority = measure.majority_matching(seen, fitted_on.labels, k, classes)
+    return {
+        f"category_accuracy/{name}": matched(
+            one_to_one,
+            "accuracy",
+            f"categories matched one to one with classes on {source}; {used} of {k} in use",
+        ),
+        f"majority_accuracy_k{k}/{name}": matched(
+            majority,
+            f"majority, K = {k}",
+            f"accuracy if each category means its commonest class on {source}",
+        ),
+        f"nmi/{name}": score(measure.nmi(found, labels), "NMI", ""),
+        f"ari/{name}": score(measure.ari(found, labels), "ARI", ""),
+    }
+
+
+def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
+    """Generate images from known codes, read the codes back, and compare.
+
+    ``generated_accuracy`` for a categorical code; ``r2`` and ``spearman`` for a continuous one.
+    """
+    prior = _prior(loaded)
+    sampled: dict[str, list[Tensor]] = {}
+    read: dict[str, list[Tensor]] = {}
+    for latents, images in _generated(loaded, budget):
+        codes = loaded.encode(images)
+        if codes is None:
+            raise NotApplicable(NO_CODES)
+        for name in prior.codes:
+            if name in codes:
+                sampled.setdefault(name, []).append(latents.parts[name].cpu())
+                read.setdefault(name, []).append(codes[name].cpu())
+    result = {}
+    for name, values in sampled.items():
+        truth, reading = torch.cat(values), torch.cat(read[name])
+        if not truth.is_floating_point():
+            agreement = float((reading == truth).double().mean())
+            result[f"generated_accuracy/{name}"] = Score(
+                agreement, None, len(truth), label="read back", unit="share"
+            )
+            continue
+        pair = reading.double().numpy(), truth.double().numpy()
+        result[f"r2/{name}"] = Score(measure.r2(*pair), None, len(truth), label="R²")
+        result[f"spearman/{name}"] = Score(
+            measure.spearman(*pair), None, len(truth), label="Spearman"
+        )
+    return result
+
+
+def information(loaded: Loaded, budget: int) -> dict[str, Score]:
+    """Estimate L_I = H(c) + E[log Q(c | G(z, c))] of each code, in nats.
+
+    It is a lower bound of the mutual information of code and image (Chen et al. 2016, equation 5).
+    """
+    prior = _prior(loaded)
+    model = loaded.model
+    if not isinstance(model, Reader):
+        raise NotApplicable(NO_CODES)
+    nll: dict[str, list[Tensor]] = {name: [] for name in prior.codes}
+    discrete = set()
+    with torch.inference_mode():
+        for latents, images in _generated(loaded, budget):
+            outputs = model.read(loaded.nets, {"image": images})
+            for name, code in prior.codes.items():
+                values = latents.parts[name]
+                if not values.is_floating_point():
+                    discrete.add(name)
+                nll[name].append(code.nll(outputs[name].float(), values).double().cpu())
+    return {
+        f"mi_nats/{name}": _information_score(
+            torch.cat(parts), prior.codes[name].entropy, discrete=name in discrete
+        )
+        for name, parts in nll.items()
+    }
+
+
+def _information_score(nll: Tensor, entropy: float, *, discrete: bool) -> Score:
+    extra = {"entropy": entropy, "standard_error": float(nll.std(correction=0)) / len(nll) ** 0.5}
+    if discrete:
+        extra["ceiling"] = entropy
+        note = "a lower bound of the mutual information of code and image, beside its entropy"
+    else:
+        note = "may be below 0, and depends on the deviations that Q is allowed to state"
+    value = entropy - float(nll.mean())
+    return Score(value, None, len(nll), label="L_I", unit="nats", note=note, extra=extra)
+
+
+def _prior(loaded: Loaded) -> Prior:
+    if loaded.prior is None or not loaded.prior.codes:
+        raise NotApplicable("this model's latents hold no codes")
+    return loaded.prior
+
+
+def _generated(loaded: Loaded, count: int) -> Iterator[tuple[Latents, Tensor]]:
+    """Yield ``count`` latents and their images, :data:`CHUNK` at a time."""
+    latents = loaded.draw(count, SEED)
+    for start in range(0, count, CHUNK):
+        part = slice(start, start + CHUNK)
+        chunk = Latents(latents.flat[part], {key: v[part] for key, v in latents.parts.items()})
+        yield chunk, loaded.generate(chunk, seed=SEED + start)
+
+
+def _halves(loaded: Loaded, budget: int) -> tuple[_Labelled, _Labelled]:
+    """Give the images to fit a matching on, and others to score it on."""
+    splits = [split for split in map(loaded.split, ("train", "test")) if split is not None]
+    if not splits:
+        raise NotApplicable("the images of the data are not at hand")
+    _require_categories(loaded, splits[0])
+    labelled = [part for split in splits if (part := _labelled(split, budget)) is not None]
+    if not labelled:
+        raise NotApplicable(f"{loaded.data_name} has no labels to compare the categories with")
+    if len(labelled) == 2:
+        return labelled[0], labelled[1]
+    only = labelled[0]
+    middle = len(only.labels) // 2
+    if middle == 0:
+        raise NotApplicable(f"{loaded.data_name} has a single labelled image")
+    return only.part(0, middle), only.part(middle, len(only.labels))
+
+
+def _require_categories(loaded: Loaded, split: Split) -> None:
+    codes = loaded.encode(loaded.normalise(split.images[:2]))
+    if codes is None:
+        raise NotApplicable(NO_CODES)
+    if all(values.is_floating_point() for values in codes.values()):
+        raise NotApplicable("this model reads no categorical code")
+
+
+def _labelled(split: Split, budget: int) -> _Labelled | None:
+    """At most ``budget`` labelled images, chosen evenly since data may be sorted by class."""
+    if split.labels is None:
+        return None
+    labels = split.labels.cpu()
+    known = torch.nonzero(labels >= 0).flatten()
+    if len(known) == 0:
+        return None
+    order = torch.randperm(len(known), generator=generator_for(known.device, SEED, split.name))
+    indices = known[order[:budget]]
+    return _Labelled(split, indices, labels[indices].numpy().astype(np.int64))
+
+
+def _categories_of(loaded: Loaded, images: _Labelled) -> dict[str, measure.Integers]:
+    """Read the categorical codes of images, (n,) each."""
+    found: dict[str, list[Tensor]] = {}
+    for start in range(0, len(images.indices), CHUNK):
+        chunk = images.split.images[images.indices[start : start + CHUNK]]
+        codes = loaded.encode(loaded.normalise(chunk)) or {}
+        for name, values in codes.items():
+            if not values.is_floating_point():
+                found.setdefault(name, []).append(values.cpu())
+    return {name: torch.cat(parts).numpy().astype(np.int64) for name, parts in found.items()}
+
+
+def _category_count(loaded: Loaded, name: str, *found: measure.Integers) -> int:
+    seen = 1 + max(int(values.max()) for values in found)
+    known = loaded.prior.codes if loaded.prior is not None else {}
+    return max(seen, known[name].width) if name in known else seen

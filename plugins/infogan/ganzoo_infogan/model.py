@@ -1,0 +1,85 @@
+"""InfoGAN: DCGAN, a network ``q`` that reads codes from the discriminator's features, and who trains it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+from ganzoo.errors import UserError
+from ganzoo.latents import Code
+from ganzoo.model import Batch, Context, Networks, Phase
+from ganzoo.schema import setting
+from ganzoo_dcgan.model import DCGAN
+from ganzoo_dcgan.networks import initialise
+from torch import Tensor, nn
+
+from ganzoo_infogan.networks import CodeReader
+
+
+class InfoGAN(DCGAN):
+    """DCGAN whose codes can be read back from its images (Chen et al. 2016, eq. 6).
+
+    ``routing`` says who learns to read, and with whose optimiser:
+
+    - ``authors``: discriminator and q in the critic's phase, the generator in its own (the released code).
+    - ``generator``: q and generator in the generator's phase; the discriminator never sees the information
+      term (what most PyTorch versions do).
+    - ``joint``: all three in a third phase, ``information``, with an optimiser of its own.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(DCGAN.Config):
+        """Settings of the model."""
+
+        reader_width: Annotated[int, Ge(0)] = setting(
+            128, "width of q's hidden layer; 0 leaves it out"
+        )
+        routing: Literal["authors", "generator", "joint"] = setting(
+            "authors", "who learns from the information term: see docs"
+        )
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        if not self.prior.codes:
+            raise UserError(
+                "infogan needs a prior with at least one code",
+                hint="Set one: --set prior.name=structured --set 'prior.codes.digit=categorical(10)'.",
+            )
+        if config.routing == "authors":
+            self.critic_trains = ("discriminator", "q")
+        elif config.routing == "generator":
+            self.generator_trains = ("generator", "q")
+
+    @property
+    def codes(self) -> Mapping[str, Code]:
+        """The codes by name."""
+        return self.prior.codes
+
+    def networks(self) -> dict[str, nn.Module]:
+        """DCGAN's, and q."""
+        networks = super().networks()
+        reader = CodeReader(
+            networks["discriminator"].feature_size,  # type: ignore[arg-type]
+            {name: code.outputs for name, code in self.codes.items()},
+            width=self.config.reader_width,
+            slope=self.config.slope,
+        )
+        initialise(reader, self.config.init)
+        return networks | {"q": reader}
+
+    def phases(self) -> Sequence[Phase]:
+        """DCGAN's, and ``information`` where the routing is joint."""
+        critic, generator = super().phases()
+        if self.config.routing != "joint":
+            return (critic, generator)
+        together = (*generator.trains, "discriminator", "q")
+        return (critic, generator, replace(generator, name="information", trains=together))
+
+    def read(self, nets: Networks, batch: Batch) -> dict[str, Tensor]:
+        """Q's raw outputs (n, outputs) for each code."""
+        outputs: dict[str, Tensor] = nets["q"](self.judge(nets, batch)["features"])
+        return outputs
+
+    def encode(self, nets: Networks, batch: Batch) -> dict[str, Tensor]:
+        """The likeliest category or the mean of each code, (n,)."""
+        return {name: self.codes[name].read(out) for name, out in self.read(nets, batch).items()}

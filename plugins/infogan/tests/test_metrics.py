@@ -1,0 +1,232 @@
+"""InfoGAN's metrics on a made-up model whose every score is known.
+
+An image is a row of ten pixels: the first four are a one-hot digit, the fifth holds the slant.
+"""
+
+import math
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ganzoo.draw import generator_for
+from ganzoo.latents import Prior
+from ganzoo.metrics import NotApplicable
+from ganzoo.model import Context, DataInfo
+from ganzoo_infogan import metrics
+from ganzoo_infogan.metrics import categories, information, recovery
+from ganzoo_infogan.priors import StructuredPrior
+
+CONTEXT = Context(DataInfo("rows", (1, 1, 10)))
+SHUFFLED = torch.tensor([2, 0, 3, 1])
+
+
+def prior_of(std="learned", **codes):
+    return StructuredPrior(StructuredPrior.Config(size=2, codes=codes, std=std), CONTEXT)
+
+
+def rows_of(digits, slant=None):
+    images = torch.zeros(len(digits), 1, 1, 10)
+    images[torch.arange(len(digits)), 0, 0, digits] = 1
+    if slant is not None:
+        images[:, 0, 0, 4] = slant
+    return images
+
+
+def split_of(name, labels):
+    labels = torch.as_tensor(labels)
+    images = (rows_of(labels.clamp(min=0)) * 255).to(torch.uint8)
+    return SimpleNamespace(images=images, labels=labels, classes=None, name=name)
+
+
+class Model:
+    """Reads digit and slant as they are, more or less sure of the digit."""
+
+    confidence = 30.0
+
+    def read(self, nets, batch):
+        rows = batch["image"][:, 0, 0]
+        slant = torch.stack([rows[:, 4], torch.full_like(rows[:, 4], math.log(0.01))], dim=1)
+        return {"digit": self.confidence * rows[:, :4], "slant": slant}
+
+
+@dataclass
+class Loaded:
+    prior: Prior | None = field(
+        default_factory=lambda: prior_of(digit="categorical(4)", slant="uniform(-1, 1)")
+    )
+    splits: dict = field(default_factory=dict)
+    model: object = field(default_factory=Model)
+    categories: torch.Tensor = field(default_factory=lambda: torch.arange(4))
+    data_name: str = "rows"
+    nets: dict = field(default_factory=dict)
+    largest: int = 0
+
+    def draw(self, n, seed):
+        device = torch.device("cpu")
+        return self.prior.sample(n, generator=generator_for(device, seed), device=device)
+
+    def generate(self, latents, seed=0):
+        return rows_of(latents.parts["digit"], latents.parts.get("slant"))
+
+    def encode(self, images):
+        self.largest = max(self.largest, len(images))
+        rows = images[:, 0, 0]
+        return {"digit": self.categories[rows[:, :4].argmax(1)], "slant": rows[:, 4]}
+
+    def split(self, name):
+        return self.splits.get(name)
+
+    def normalise(self, images):
+        return images.float() / 255
+
+
+def labelled(**splits):
+    chosen = {name: split_of(name, labels) for name, labels in splits.items()}
+    return Loaded(splits=chosen, categories=SHUFFLED)
+
+
+SORTED = torch.arange(4).repeat_interleave(50)
+
+
+def test_shuffled_categories_are_perfect_after_matching_on_train_images():
+    scores = categories(labelled(train=SORTED, test=SORTED[::5]), 1000)
+    assert set(scores) == {
+        "category_accuracy/digit",
+        "majority_accuracy_k4/digit",
+        "nmi/digit",
+        "ari/digit",
+    }
+    accuracy = scores["category_accuracy/digit"]
+    assert (accuracy.value, accuracy.split, accuracy.n) == (1.0, "test", 40)
+    assert accuracy.extra["matched_on"] == "train"
+    assert accuracy.extra["matched_n"] == 200
+    assert [accuracy.extra["matching"][i] for i in SHUFFLED] == [0, 1, 2, 3]
+    assert accuracy.extra["used_categories"] == 4
+    assert scores["nmi/digit"].value == pytest.approx(1)
+    assert scores["ari/digit"].value == pytest.approx(1)
+
+
+def test_merged_categories_flatter_nobody_in_the_headline():
+    loaded = labelled(train=SORTED, test=SORTED)
+    loaded.categories = torch.tensor([0, 1, 2, 2])
+    scores = categories(loaded, 1000)
+    assert scores["category_accuracy/digit"].value == 0.75
+    assert scores["category_accuracy/digit"].extra["used_categories"] == 3
+    assert "3 of 4 in use" in scores["category_accuracy/digit"].note
+
+
+def test_the_matching_is_fitted_on_train_and_never_on_test_images():
+    # the labels of the test images are rotated by one: a matching of their own would be perfect
+    loaded = labelled(train=SORTED, test=SORTED)
+    loaded.splits["test"].labels = (SORTED + 1) % 4
+    assert categories(loaded, 1000)["category_accuracy/digit"].value == 0
+
+
+def test_images_sorted_by_class_are_sampled_from_all_classes():
+    scores = categories(labelled(train=SORTED, test=SORTED), 40)
+    accuracy = scores["category_accuracy/digit"]
+    assert (accuracy.value, accuracy.n, accuracy.extra["matched_n"]) == (1.0, 40, 40)
+
+
+@pytest.mark.parametrize("test", [None, [-1, -1, -1, -1]])
+def test_without_a_labelled_test_split_other_train_images_are_scored_and_it_is_said(test):
+    splits = {"train": SORTED} if test is None else {"train": SORTED, "test": test}
+    accuracy = categories(labelled(**splits), 1000)["category_accuracy/digit"]
+    assert (accuracy.value, accuracy.split, accuracy.n) == (1.0, "train", 100)
+    assert accuracy.extra["matched_n"] == 100
+    assert "100 other train images" in accuracy.note
+
+
+def test_a_data_set_without_labels_says_so():
+    loaded = labelled(train=SORTED)
+    loaded.splits["train"].labels = None
+    with pytest.raises(NotApplicable, match="rows has no labels"):
+        categories(loaded, 10)
+
+
+def test_a_model_that_reads_nothing_says_so(monkeypatch):
+    loaded = labelled(train=SORTED)
+    monkeypatch.setattr(loaded, "encode", lambda images: None)
+    loaded.model = object()
+    for metric in (categories, recovery, information):
+        with pytest.raises(NotApplicable, match="reads no codes from images"):
+            metric(loaded, 10)
+
+
+def test_a_model_with_continuous_codes_only_has_no_categories(monkeypatch):
+    loaded = labelled(train=SORTED)
+    monkeypatch.setattr(loaded, "encode", lambda images: {"slant": images[:, 0, 0, 4]})
+    with pytest.raises(NotApplicable, match="no categorical code"):
+        categories(loaded, 10)
+
+
+@pytest.mark.parametrize("prior", [None, Prior(None, CONTEXT)])
+def test_latents_without_codes_say_so(prior):
+    for metric in (recovery, information):
+        with pytest.raises(NotApplicable, match="hold no codes"):
+            metric(Loaded(prior=prior), 10)
+
+
+def test_codes_that_survive_generation_are_recovered(monkeypatch):
+    monkeypatch.setattr(metrics, "CHUNK", 64)
+    loaded = Loaded()
+    scores = recovery(loaded, 200)
+    assert set(scores) == {"generated_accuracy/digit", "r2/slant", "spearman/slant"}
+    assert all(score.value == pytest.approx(1) for score in scores.values())
+    assert all((score.split, score.n) == (None, 200) for score in scores.values())
+    assert loaded.largest == 64
+
+
+def test_a_code_that_images_ignore_is_not_recovered(monkeypatch):
+    loaded = Loaded()
+    monkeypatch.setattr(loaded, "generate", lambda latents, seed=0: rows_of(latents.parts["digit"]))
+    scores = recovery(loaded, 500)
+    assert scores["r2/slant"].value == pytest.approx(0, abs=0.02)
+    assert scores["spearman/slant"].value == 0
+
+
+def test_information_reaches_the_entropy_where_the_reader_is_sure():
+    scores = information(Loaded(), 300)
+    digit = scores["mi_nats/digit"]
+    assert digit.value == pytest.approx(math.log(4), abs=1e-6)
+    assert digit.extra["ceiling"] == pytest.approx(math.log(4))
+    assert (digit.split, digit.n, digit.unit) == (None, 300, "nats")
+    # a perfect mean with standard deviation 0.1: ln 2 - ln 0.1 - ln(2 pi) / 2
+    assert scores["mi_nats/slant"].value == pytest.approx(2.0768, abs=1e-3)
+    assert "ceiling" not in scores["mi_nats/slant"].extra
+
+
+def test_information_is_zero_where_the_reader_knows_nothing():
+    loaded = Loaded()
+    loaded.model.confidence = 0.0
+    digit = information(loaded, 100)["mi_nats/digit"]
+    assert digit.value == pytest.approx(0, abs=1e-6)
+    assert digit.extra["standard_error"] == pytest.approx(0, abs=1e-6)
+
+
+def test_information_of_a_half_sure_reader_has_its_known_value_and_error(monkeypatch):
+    # three of four images are of the drawn digit, the others of the next one
+    loaded = Loaded(prior=prior_of(digit="categorical(4)"))
+    loaded.model.confidence = math.log(9)
+
+    def generate(latents, seed=0):
+        wrong = torch.arange(len(latents.flat)) % 4 == 0
+        return rows_of((latents.parts["digit"] + wrong) % 4)
+
+    monkeypatch.setattr(loaded, "generate", generate)
+    digit = information(loaded, 400)["mi_nats/digit"]
+    right, wrong = math.log(9 / 12), math.log(1 / 12)
+    assert digit.value == pytest.approx(math.log(4) + 0.75 * right + 0.25 * wrong, abs=1e-6)
+    deviation = (right - wrong) * math.sqrt(0.75 * 0.25)
+    assert digit.extra["standard_error"] == pytest.approx(deviation / 20, abs=1e-6)
+
+
+def test_a_fixed_deviation_can_never_show_positive_information():
+    loaded = Loaded(prior=prior_of("fixed", digit="categorical(4)", slant="uniform(-1, 1)"))
+    assert information(loaded, 100)["mi_nats/slant"].value == pytest.approx(-0.2258, abs=1e-4)
+
+
+def test_equal_models_get_equal_scores():
+    assert information(Loaded(), 50) == information(Loaded(), 50)

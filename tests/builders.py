@@ -1,0 +1,93 @@
+"""Builds a trainer from parts that a test defines, without plugins and files: the loop that `ganzoo run` uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from ganzoo.assembly import Assembly, assemble
+from ganzoo.data import Images
+from ganzoo.launch import launch
+from ganzoo.model import DataInfo
+from ganzoo.resolved import LossPart, Part, Settings
+from ganzoo.schema import DataSettings, OptimSettings, TrainSettings, WeightSettings
+from ganzoo.training import Trainer
+from torch import Tensor
+
+
+def part(factory: type[Any], **config: Any) -> Part:
+    """A model or prior as resolved settings have it."""
+    return Part(**_described(factory, config))
+
+
+def loss_part(
+    factory: type[Any], weight: Any = 1.0, ramp: Any = None, every: int = 1, **config: Any
+) -> LossPart:
+    """A loss as resolved settings have it."""
+    weights = WeightSettings(weight=weight, ramp=ramp, every=every)
+    return LossPart(**_described(factory, config), weight=weights)
+
+
+def _described(factory: type[Any], config: dict[str, Any]) -> dict[str, Any]:
+    name = factory.__name__.lower()
+    about = {"name": name, "package": "test", "qualified": f"test:{name}"}
+    return about | {"factory": factory, "config": factory.Config(**config)}
+
+
+def settings_of(
+    model: Part,
+    losses: dict[str, LossPart],
+    *,
+    prior: Part | None = None,
+    optim: dict[str, OptimSettings] | None = None,
+    **train: Any,
+) -> Settings:
+    """Resolved settings."""
+    return Settings(
+        model=model,
+        preset="test",
+        prior=prior,
+        losses=losses,
+        muted={},
+        data=DataSettings(),
+        train=TrainSettings(**train),
+        optim=optim or {},
+    )
+
+
+def data_info(images: Tensor, classes: int | None = None) -> DataInfo:
+    """What a model may know of ``images``."""
+    _, channels, height, width = images.shape
+    names = None if classes is None else tuple(str(number) for number in range(classes))
+    return DataInfo("test", (channels, height, width), names, len(images))
+
+
+def make_trainer(
+    settings: Settings, images: Tensor, labels: Tensor | None = None, classes: int | None = None
+) -> Trainer:
+    """A trainer on the CPU in fp32, over uint8 images (N, C, H, W)."""
+    assembly: Assembly = assemble(settings, data_info(images, classes))
+    held = Images(images=images, labels=labels, classes=None, fingerprint="test")
+    accelerator = launch("fp32", settings.train.batch_size).accelerator
+    return Trainer(assembly, held, settings.train, accelerator)
+
+
+def run_turns(trainer: Trainer, turns: int) -> dict[str, float]:
+    """Take ``turns`` turns; the mean of every figure over them."""
+    for _ in range(turns):
+        trainer.turn()
+    return trainer.collect()
+
+
+def weights_of(trainer: Trainer) -> dict[str, Tensor]:
+    """A copy of every parameter and buffer."""
+    return {
+        f"{name}.{key}": value.clone()
+        for name, net in trainer.networks().items()
+        for key, value in net.state_dict().items()
+    }
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether two sets of weights are equal to the bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)

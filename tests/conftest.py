@@ -1,0 +1,71 @@
+"""Plugins, presets and registries that a test makes for itself."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ganzoo import hookimpl, plugins
+from ganzoo.plugins import Plugin, Plugins
+from ganzoo.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _tell_everything_again() -> None:
+    """What is said once per process is said once per test."""
+    plugins._told.clear()
+
+
+@pytest.fixture
+def offering() -> Callable[..., ModuleType]:
+    """``offering(models=[...], losses=[...])`` is a plugin whose hooks give just that."""
+
+    def make(**offers: Iterable[Any]) -> ModuleType:
+        plugin = ModuleType("a_plugin_of_a_test")
+        for kind, items in offers.items():
+            setattr(plugin, f"ganzoo_{kind}", hookimpl(lambda items=items: items))
+        return plugin
+
+    return make
+
+
+@pytest.fixture
+def make_registry() -> Callable[..., Registry]:
+    """``make_registry({"distribution:name": plugin})`` is a registry of these plugins alone."""
+
+    def make(given: Mapping[str, object], *, strict: bool = False) -> Registry:
+        host = Plugins(strict=strict)
+        for qualified, plugin in given.items():
+            distribution, _, name = qualified.partition(":")
+            found = Plugin(name=name, distribution=distribution, version="1.0")
+            host.admit(found, lambda plugin=plugin: plugin)
+        return Registry(host)
+
+    return make
+
+
+@pytest.fixture
+def write_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, Mapping[str, str]], str]:
+    """Write an importable package of the given files, by their name; it goes with the test."""
+
+    def write(name: str, files: Mapping[str, str]) -> str:
+        folder = tmp_path / "packages" / name
+        folder.mkdir(parents=True)
+        for file, text in {"__init__.py": "", **files}.items():
+            (folder / file).write_text(text)
+        monkeypatch.syspath_prepend(folder.parent)
+        # Registered so that monkeypatch takes the module out again.
+        monkeypatch.setitem(sys.modules, name, None)
+        del sys.modules[name]
+        return name
+
+    return write

@@ -1,0 +1,108 @@
+"""Takes three turns of a small GAN and writes what happened on each rank; started by test_distributed.py."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from builders import loss_part, make_trainer, part, settings_of, weights_of
+from ganzoo import Adversarial, Context, Latents, Loss, Pass, Prior
+from ganzoo.distributed import mean
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+
+class Noise(Prior):
+    size = 4
+
+    def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Latents:
+        noise = torch.randn(n, 4, generator=generator, device=device)
+        return Latents(noise, {"noise": noise})
+
+
+class Critic(nn.Module):
+    def __init__(self, normalised: bool) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv2d(1, 4, 4, 2, 1), nn.BatchNorm2d(4) if normalised else nn.Identity(), nn.LeakyReLU(0.2), nn.Flatten()
+        )
+        self.head = nn.Linear(16, 1)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        features = self.trunk(image)
+        return {"logits": self.head(features).squeeze(1), "features": features}
+
+
+class GAN(Adversarial):
+    critic_trains = ("discriminator", "q")
+    normalised = False
+
+    def networks(self) -> dict[str, nn.Module]:
+        middle = nn.BatchNorm1d(16) if self.normalised else nn.Identity()
+        generator = nn.Sequential(nn.Linear(4, 16), middle, nn.Tanh(), nn.Unflatten(1, (1, 4, 4)))
+        return {
+            "generator": generator,
+            "discriminator": Critic(self.normalised),
+            "q": nn.Linear(16, 3),
+        }
+
+
+class NormalisedGAN(GAN):
+    normalised = True
+
+
+class Players(Loss):
+    def terms(self) -> Mapping[str, Any]:
+        return {
+            "critic": lambda pass_: (softplus(-pass_.on_real["logits"]) + softplus(pass_.on_fake["logits"])).mean(),
+            "generator": lambda pass_: softplus(-pass_.on_fake["logits"]).mean(),
+        }
+
+
+class Even(Loss):
+    """q's mean answer over the *global* batch shall be even: not linear in the batch."""
+
+    needs = ("q",)
+
+    def terms(self) -> Mapping[str, Any]:
+        return {"critic": self.evenness}
+
+    def evenness(self, pass_: Pass) -> Tensor:
+        answer = mean(pass_.nets["q"](pass_.on_real["features"]).softmax(1).mean(0))
+        return (answer * answer.log()).sum()
+
+
+def main() -> None:
+    out, kind = Path(sys.argv[1]), sys.argv[2]
+    images = torch.randint(256, (40, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images[:, 0, 0, 0] = torch.arange(40).to(torch.uint8)  # tells which image it is
+    losses = {"players": loss_part(Players), "even": loss_part(Even)}
+    model = part(NormalisedGAN if kind == "sync" else GAN)
+    settings = settings_of(
+        model, losses, prior=part(Noise), batch_size=16, sync_batchnorm=kind == "sync"
+    )
+    trainer = make_trainer(settings, images)
+    record: dict[str, Any] = {"seen": [], "weights": [], "latents": []}
+    model_object = trainer.assembly.model
+    draw_latents = model_object.draw_latents
+
+    def remember(batch: Mapping[str, Tensor], draw: Any) -> Latents:
+        latents = draw_latents(batch, draw)
+        record["seen"].append(((batch["image"][:, 0, 0, 0] + 1) * 127.5).round().long())
+        record["latents"].append(latents.flat)
+        return latents
+
+    model_object.draw_latents = remember  # type: ignore[method-assign]
+    for _ in range(3):
+        trainer.turn()
+        record["weights"].append(weights_of(trainer))
+    record["figures"] = trainer.collect()
+    torch.save(record, out / f"{kind}-{trainer.accelerator.num_processes}-{trainer.accelerator.process_index}.pt")
+    trainer.accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Two processes do what one does: on the CPU, through the launcher that a user starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+
+pytestmark = pytest.mark.slow
+
+
+def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    settings = {
+        **os.environ,
+        "ACCELERATE_USE_CPU": "true",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(HERE),
+        **environment,
+    }
+    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=300, check=False)
+
+
+def launched(cwd: Path, *arguments: str, port: int, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [*LAUNCH, "--main_process_port", str(port), *arguments]
+    return run(command, cwd, **environment)
+
+
+@pytest.fixture(scope="module", params=["plain", "sync"])
+def records(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What one process and each of two saw, without BatchNorm and with train.sync_batchnorm."""
+    out, kind = tmp_path_factory.mktemp("ranks"), request.param
+    program = str(HERE / "programs" / "three_turns.py")
+    for finished in (
+        run([sys.executable, program, str(out), kind], out),
+        launched(out, program, str(out), kind, port=29531),
+    ):
+        assert finished.returncode == 0, finished.stderr
+    return {
+        name: torch.load(out / f"{kind}-{name}.pt", weights_only=False) for name in ("1-0", "2-0", "2-1")
+    }
+
+
+def test_ranks_see_disjoint_slices_of_what_one_process_sees(records: dict[str, Any]) -> None:
+    for one, first, second in zip(*(records[name]["seen"] for name in ("1-0", "2-0", "2-1")), strict=True):
+        assert not set(first.tolist()) & set(second.tolist())
+        assert torch.equal(torch.cat([first, second]), one)
+    for one, first, second in zip(*(records[name]["latents"] for name in ("1-0", "2-0", "2-1")), strict=True):
+        assert torch.equal(torch.cat([first, second]), one)
+
+
+def test_ranks_hold_the_same_parameters_to_the_bit_after_every_turn(records: dict[str, Any]) -> None:
+    for first, second in zip(records["2-0"]["weights"], records["2-1"]["weights"], strict=True):
+        for key, value in first.items():
+            assert torch.equal(value, second[key]), key
+
+
+def test_two_processes_make_the_update_that_one_makes(records: dict[str, Any]) -> None:
+    for one, two in zip(records["1-0"]["weights"], records["2-0"]["weights"], strict=True):
+        for key, value in one.items():
+            torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-5, msg=key)
+    for key, value in records["1-0"]["figures"].items():
+        assert records["2-0"]["figures"][key] == pytest.approx(value, rel=1e-4), key
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_command_runs_under_accelerate_launch(tmp_path: Path, precision: str) -> None:
+    arguments = ["run", "infogan", "--steps", "2", "--out", "two", "--set", f"train.precision={precision}"]
+    arguments += ["--set", "model.generator_dense=[16]", "--set", "model.discriminator_dense=[16]"]
+    arguments += ["--set", "data.limit=256", "--set", "train.batch_size=16", "--json"]
+    finished = launched(tmp_path, "-m", "ganzoo", *arguments, port=29532)
+    assert finished.returncode == 0, finished.stderr
+    environment = json.loads((tmp_path / "two" / "environment.json").read_text())
+    assert environment["world_size"] == 2
+    assert environment["precision"] == precision
+    printed = json.loads(finished.stdout)  # one rank prints
+    assert printed["scores"]["r2/slant"]["n"] > 0
+    assert sorted(path.name for path in (tmp_path / "two/checkpoints/step-000002").glob("rank-*")) == [
+        "rank-000.pt",
+        "rank-001.pt",
+    ]
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path: Path) -> None:
+    finished = launched(
+        tmp_path, "-m", "ganzoo", "run", "infogan", "--set", "train.batch_size=5", port=29533
+    )
+    assert finished.returncode != 0
+    assert finished.stderr.count("train.batch_size 5 cannot be shared evenly by 2 processes") == 1
+    assert not (tmp_path / "runs").exists()

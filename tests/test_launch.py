@@ -1,0 +1,48 @@
+"""Precision by rule, and the launchers' modes that are refused."""
+
+from __future__ import annotations
+
+import pytest
+from ganzoo import launch
+from ganzoo.errors import UserError
+
+
+def test_a_setting_wins_over_launcher_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "computes_in_bf16", lambda _: True)
+    assert launch.choose_precision("fp32", "bf16", "cpu")[0] == "fp32"
+
+
+def test_the_launcher_wins_over_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "computes_in_bf16", lambda _: True)
+    assert launch.choose_precision("auto", "fp16", "cuda")[0] == "fp16"
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bf16"), (False, "fp32")])
+@pytest.mark.parametrize("word", [None, "no"])
+def test_a_launcher_that_nobody_asked_leaves_it_to_the_device(
+    monkeypatch: pytest.MonkeyPatch, word: str | None, native: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(launch, "computes_in_bf16", lambda _: native)
+    precision, why = launch.choose_precision("auto", word, "cpu")
+    assert precision == chosen
+    assert "--set train.precision=" in why
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("ACCELERATE_USE_FSDP", "true", "FSDP"),
+        ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed"),
+        ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4", "gradient accumulation"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(variable: str, value: str, word: str) -> None:
+    with pytest.raises(UserError) as caught:
+        launch.refuse({variable: value})
+    assert caught.value.what.startswith(word)
+    assert "\n" not in caught.value.what
+    assert caught.value.hint is not None
+
+
+def test_an_ordinary_environment_is_not_refused() -> None:
+    launch.refuse({"ACCELERATE_USE_FSDP": "false", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "1"})

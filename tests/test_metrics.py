@@ -1,0 +1,98 @@
+"""Scores of codes against answers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from ganzoo.metrics import Score
+from ganzoo.metrics.codes import (
+    UNMATCHED,
+    accuracy_under,
+    ari,
+    hungarian_matching,
+    majority_matching,
+    nmi,
+    r2,
+    spearman,
+    used_categories,
+)
+
+LABELS = np.repeat(np.arange(10), 20)
+
+
+def test_permuted_clusters_are_perfect():
+    permutation = np.random.default_rng(0).permutation(10)
+    categories = permutation[LABELS]
+    matching = hungarian_matching(categories, LABELS, 10, 10)
+    assert (matching[permutation] == np.arange(10)).all()
+    assert accuracy_under(matching, categories, LABELS) == 1
+    assert nmi(categories, LABELS) == pytest.approx(1)
+    assert ari(categories, LABELS) == pytest.approx(1)
+
+
+def test_merging_two_classes_and_splitting_one_costs_each_score_its_own():
+    # 4 and 9 share category 4; half of class 0 sits in category 9
+    categories = np.where(LABELS == 9, 4, LABELS)
+    categories[:10] = 9
+    matching = hungarian_matching(categories, LABELS, 10, 10)
+    assert accuracy_under(matching, categories, LABELS) == pytest.approx(0.85)
+    assert set(matching) == set(range(10))
+    majority = majority_matching(categories, LABELS, 10, 10)
+    assert accuracy_under(majority, categories, LABELS) == pytest.approx(0.9)
+    assert nmi(categories, LABELS) == pytest.approx(0.954, abs=0.001)
+
+
+def test_random_categories_score_as_chance_does():
+    generator = np.random.default_rng(1)
+    labels, categories = generator.integers(10, size=(2, 20_000))
+    half = 10_000
+    matching = hungarian_matching(categories[:half], labels[:half], 10, 10)
+    assert accuracy_under(matching, categories[half:], labels[half:]) == pytest.approx(
+        0.1, abs=0.015
+    )
+    assert nmi(categories, labels) < 0.005
+    assert ari(categories, labels) == pytest.approx(0, abs=0.005)
+
+
+def test_surplus_categories_stay_unmatched_and_count_as_wrong():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    categories = np.array([0, 0, 3, 1, 1, 1])
+    matching = hungarian_matching(categories, labels, 4, 2)
+    assert matching.tolist() == [0, 1, UNMATCHED, UNMATCHED]
+    assert accuracy_under(matching, categories, labels) == pytest.approx(5 / 6)
+    assert majority_matching(categories, labels, 4, 2).tolist() == [0, 1, UNMATCHED, 0]
+
+
+def test_fewer_categories_than_classes_match_the_largest_agreement():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    categories = np.array([0, 0, 0, 1, 1, 1])
+    matching = hungarian_matching(categories, labels, 2, 3)
+    assert matching.tolist() == [0, 1]
+    assert accuracy_under(matching, categories, labels) == pytest.approx(5 / 6)
+
+
+def test_a_category_with_a_stray_image_is_not_in_use():
+    categories = np.array([0] * 500 + [1] * 499 + [2])
+    assert used_categories(categories, 10) == 2
+
+
+def test_r2_of_known_readings():
+    sampled = np.linspace(-1, 1, 101)
+    assert r2(sampled, sampled) == 1
+    assert r2(np.zeros(101), sampled) == pytest.approx(0)
+    assert r2(np.full(101, 0.5), sampled) < 0
+    # half the scale leaves a quarter of the variance, although the correlation is perfect
+    assert r2(sampled / 2, sampled) == pytest.approx(0.75)
+    assert r2(-sampled, sampled) == pytest.approx(-3)
+    assert r2(sampled, np.ones(101)) == 0
+
+
+def test_spearman_sees_order_only_and_a_constant_as_nothing():
+    sampled = np.linspace(-1, 1, 101)
+    assert spearman(np.exp(3 * sampled), sampled) == pytest.approx(1)
+    assert spearman(-sampled, sampled) == pytest.approx(-1)
+    assert spearman(np.full(101, 0.3), sampled) == 0
+
+
+def test_extra_may_not_hide_a_key_of_the_format():
+    with pytest.raises(ValueError, match="'split'"):
+        Score(1.0, "test", 1, extra={"split": "train"})

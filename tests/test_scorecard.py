@@ -1,0 +1,152 @@
+"""Running metrics, scores.json and the scorecard in the terminal."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from ganzoo.metrics import NotApplicable, Score
+from ganzoo.metrics.scorecard import render, score, to_json
+
+LOADED = SimpleNamespace(step=5000, ema=False, data_name="mnist")
+
+
+def categories(loaded, budget):
+    return {
+        "category_accuracy/digit": Score(
+            0.843,
+            "test",
+            budget,
+            label="accuracy",
+            unit="share",
+            note="matched one to one on 10,000 train images",
+            extra={"matching": [1, 0]},
+        ),
+        "nmi/digit": Score(0.8125, "test", budget, label="NMI"),
+    }
+
+
+def information(loaded, budget):
+    return {
+        f"mi_nats/{code}": Score(
+            2.212,
+            None,
+            budget,
+            label="L_I",
+            unit="nats",
+            note="a lower bound",
+            extra={"ceiling": 2.3026, "standard_error": 0.0042},
+        )
+        for code in ("digit", "style")
+    }
+
+
+def unlabelled(loaded, budget):
+    raise NotApplicable("photos has no labels")
+
+
+def broken(loaded, budget):
+    raise RuntimeError("boom\nover two lines")
+
+
+def test_scores_carry_their_provenance_in_json():
+    scores = score(LOADED, {"categories": categories}, 10_000)
+    saved = json.loads(json.dumps(to_json(scores), allow_nan=False))
+    assert saved["schema"] == 1
+    entry = saved["scores"]["category_accuracy/digit"]
+    assert entry["value"] == 0.843
+    assert (entry["split"], entry["n"]) == ("test", 10_000)
+    assert (entry["ema"], entry["step"], entry["data"]) == (False, 5000, "mnist")
+    assert entry["matching"] == [1, 0]
+    assert {"ganzoo", "torch", "scipy", "scikit-learn"} <= set(saved["versions"])
+
+
+def test_one_broken_metric_is_named_and_ends_no_other():
+    metrics = {"broken": broken, "unlabelled": unlabelled, "categories": categories}
+    scores = score(LOADED, metrics, 10)
+    assert set(scores.scores) == {"category_accuracy/digit", "nmi/digit"}
+    assert scores.failed == {"broken": "RuntimeError: boom over two lines"}
+    assert scores.absent == {"unlabelled": "photos has no labels"}
+    saved = to_json(scores)
+    assert saved["absent"] == scores.absent
+    assert saved["failed"] == scores.failed
+
+
+def test_a_score_that_is_no_number_fails_alone():
+    def half(loaded, budget):
+        return {"a": Score(float("nan"), None, 1), "b": Score(1.0, None, 1)}
+
+    scores = score(LOADED, {"half": half}, 1)
+    assert set(scores.scores) == {"b"}
+    assert scores.failed == {"a": "the value is nan"}
+
+
+def test_extras_that_are_no_numbers_become_null():
+    def odd(loaded, budget):
+        return {"a": Score(1.0, None, 1, extra={"standard_error": float("inf")})}
+
+    saved = to_json(score(LOADED, {"odd": odd}, 1))
+    assert saved["scores"]["a"]["standard_error"] is None
+
+
+def test_two_metrics_of_one_score_do_not_overwrite_each_other():
+    def again(loaded, budget):
+        return {"nmi/digit": Score(0.1, None, 1)}
+
+    scores = score(LOADED, {"categories": categories, "again": again}, 10)
+    assert scores.scores["nmi/digit"].value == 0.8125
+    assert "nmi/digit" in scores.failed["again"]
+
+
+def test_the_scorecard_reads_as_expected():
+    metrics = {
+        "information": information,
+        "categories": categories,
+        "unlabelled": unlabelled,
+        "sharpness": unlabelled,
+        "broken": broken,
+    }
+    assert render(score(LOADED, metrics, 10_000)) == (
+        """\
+Scorecard: step 5,000, mnist, weights as trained
+
+digit
+  L_I       2.212 ± 0.004 of 2.303 nats (96 %)  10,000 generated
+  accuracy  84.3 %                              10,000 test images
+  NMI       0.812                               10,000 test images
+
+style
+  L_I       2.212 ± 0.004 of 2.303 nats (96 %)  10,000 generated
+
+L_I of digit, style: a lower bound
+accuracy of digit: matched one to one on 10,000 train images
+no score of unlabelled, sharpness: photos has no labels
+failed: broken: RuntimeError: boom over two lines"""
+    )
+
+
+def test_a_score_of_the_whole_model_needs_neither_code_nor_label():
+    def sharpness(loaded, budget):
+        return {"mean_sharpness": Score(12345.6, "train", 50)}
+
+    lines = render(score(LOADED, {"sharpness": sharpness}, 50)).splitlines()
+    assert lines[-2:] == ["model", "  mean sharpness  1.23e+04  50 train images"]
+
+
+@pytest.mark.parametrize("length", [10, 30, 60])
+def test_no_line_is_wider_than_the_terminal(length):
+    def wide(loaded, budget):
+        extra = {"ceiling": 2.3026, "standard_error": 0.0042}
+        long = Score(
+            2.2, None, 10_000, label="x" * length, unit="nats", note="word " * 50, extra=extra
+        )
+        return {"wide/digit": long}
+
+    card = render(score(LOADED, {"wide": wide, "long": unlabelled, "broken": broken}, 1))
+    assert max(map(len, card.splitlines())) <= 80
+    assert "10,000 generated" in card
+
+
+def test_a_model_without_scores_says_why():
+    card = render(score(LOADED, {"categories": unlabelled}, 1))
+    assert card.endswith("\n\nno score of categories: photos has no labels")
