@@ -1,7 +1,7 @@
 """A zoo of generative models in which a model, a loss or a prior is a plugin.
 
-Names that need torch are imported when they are first asked for, so that ``import ganzoo`` stays cheap: the
-command line and every plugin's ``plugin.py`` rely on it.
+Names that need torch are imported when they are first asked for, so that ``import ganzoo`` stays
+cheap: the command line and every plugin's ``plugin.py`` rely on it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,14 @@ from torch import nn
 
 from ganzoo.draw import mix
 from ganzoo.errors import SettingsError, did_you_mean
-from ganzoo.latents import Prior
-from ganzoo.loss import Loss, Term, fit
+from ganzoo.loss import Loss, Term, check_needs, fit
 from ganzoo.model import Context, DataInfo, Model, Phase
 from ganzoo.schema import OptimSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ganzoo.latents import Prior
     from ganzoo.settings import Settings
 
 
@@ -44,7 +45,13 @@ class Assembly:
 
 
 def assemble(settings: Settings, data: DataInfo) -> Assembly:
-    """Build all parts; weights follow from ``train.seed``. Raises UserError where parts do not fit."""
+    """Build all parts; weights follow from ``train.seed``. Raises UserError on a misfit."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mix(settings.train.seed, "weights"))
+        return _assemble(settings, data)
+
+
+def _assemble(settings: Settings, data: DataInfo) -> Assembly:
     context = Context(data, share_fakes=settings.train.share_fakes)
     prior: Prior | None = None
     if settings.prior is not None:
@@ -52,19 +59,19 @@ def assemble(settings: Settings, data: DataInfo) -> Assembly:
     context = replace(context, prior=prior)
     model: Model = settings.model.factory(settings.model.config, context)
     phases = tuple(model.phases())
+    networks = model.networks()
+    if isinstance(prior, nn.Module):
+        networks["prior"] = prior
+    # Before a loss is built, since it may rely on what it needs.
+    check_needs({name: part.factory for name, part in settings.losses.items()}, networks)
+
     context = replace(context, model=model, phases=phases)
     losses: dict[str, Loss] = {
         name: part.factory(name, part.config, context) for name, part in settings.losses.items()
     }
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mix(settings.train.seed, "weights"))
-        networks = model.networks()
-        if isinstance(prior, nn.Module):
-            networks["prior"] = prior
-        for loss in losses.values():
-            networks |= {loss.own(name): network for name, network in loss.networks().items()}
-    phases += tuple(phase for loss in losses.values() for phase in loss.phases())
+    for loss in losses.values():
+        networks |= {loss.own(name): network for name, network in loss.networks().items()}
+        phases += tuple(loss.phases())
     weights = {name: part.weight for name, part in settings.losses.items()}
     terms = fit(losses, weights, phases, tuple(networks))
     optim = _optimisers(settings.optim, phases)

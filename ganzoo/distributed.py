@@ -33,8 +33,8 @@ class _Sum(torch.autograd.Function):
 def mean(tensor: Tensor) -> Tensor:
     """The mean of a tensor over all processes, differentiable.
 
-    For terms that are not linear in the batch (an even use of categories, say): computed from each process's
-    own share they would differ from what one process computes.
+    For terms that are not linear in the batch (an even use of categories, say): computed from each
+    process's own share they would differ from what one process computes.
     """
     size = world_size()
     if size == 1:

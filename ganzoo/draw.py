@@ -29,8 +29,8 @@ def generator_for(device: torch.device, *parts: object) -> torch.Generator:
 class Draw:
     """What one phase of one turn may draw from.
 
-    Every draw is made for the *global* batch from (seed, step, phase, repeat) and then cut to the slice of this
-    rank, so that one process and several see the same numbers.
+    Every draw is made for the *global* batch from (seed, step, phase, repeat) and then cut to the
+    slice of this rank, so that one process and several see the same numbers.
     """
 
     seed: int

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
-from torch import Tensor
 
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
     from ganzoo.settings import Settings
     from ganzoo.training import Trainer
 
@@ -24,8 +26,9 @@ SCHEMA = 1
 def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
     """Write ``model.safetensors`` and ``config.json``. Every rank calls it; rank 0 writes.
 
-    Networks of which an average is kept are exported as that average. Running statistics, which each rank has
-    for itself, are exported as their mean over the ranks and left as they are in the training.
+    Networks of which an average is kept are exported as that average. Running statistics, which
+    each rank has for itself, are exported as their mean over the ranks and left as they are in the
+    training.
     """
     weights = _mean_weights(trainer)
     if not trainer.accelerator.is_main_process:

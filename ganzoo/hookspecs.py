@@ -1,18 +1,20 @@
 """The hooks that a plugin may implement, and the specs that they yield.
 
-Nothing here imports torch, nor may a module that implements these hooks: a spec carries the *import string*
-of what it offers, and the string is resolved by the first command that needs the thing itself.
+Nothing here imports torch, nor may a module that implements these hooks: a spec carries the *import
+string* of what it offers, and the string is resolved by the first command that needs the thing
+itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import click
 
     from ganzoo.reporting import Observer
@@ -68,8 +70,9 @@ class DatasetSpec(Spec):
 class MetricSpec(Spec):
     """A callable ``(loaded: ganzoo.Loaded, budget: int) -> Mapping[str, ganzoo.metrics.Score]``.
 
-    ``budget`` is the largest number of images that the metric may generate or read of any one split. A metric
-    that does not apply to the model or its data raises :class:`ganzoo.metrics.NotApplicable` with the reason.
+    ``budget`` is the largest number of images that the metric may generate or read of any one
+    split. A metric that does not apply to the model or its data raises
+    :class:`ganzoo.metrics.NotApplicable` with the reason.
     """
 
 

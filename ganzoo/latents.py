@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,14 +10,17 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ganzoo.model import Context
 
 
 class Latents(NamedTuple):
     """One draw from a prior.
 
-    ``flat`` is what a generator eats, (n, size). ``parts`` is the same draw by name, in the form that losses
-    and metrics want: ``noise`` (n, k) as floats, a categorical code (n,) as integers, and so on.
+    ``flat`` is what a generator eats, (n, size). ``parts`` is the same draw by name, in the form
+    that losses and metrics want: ``noise`` (n, k) as floats, a categorical code (n,) as integers,
+    and so on.
     """
 
     flat: Tensor
@@ -65,10 +67,12 @@ class Code(ABC):
 class Prior:
     """Draws the latents of a model.
 
-    A prior with state may have ``state_dict`` and ``load_state_dict``, as a model does; they are checkpointed.
+    A prior with state may have ``state_dict`` and ``load_state_dict``, as a model does; they are
+    checkpointed.
 
-    A prior with parameters of its own also subclasses ``nn.Module``: it then joins the networks as ``prior``,
-    and its ``forward`` takes the :class:`Latents` that ``sample`` drew and returns those that the generator eats.
+    A prior with parameters of its own also subclasses ``nn.Module``: it then joins the networks as
+    ``prior``, and its ``forward`` takes the :class:`Latents` that ``sample`` drew and returns those
+    that the generator eats.
     """
 
     @dataclass(frozen=True, kw_only=True)

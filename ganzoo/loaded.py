@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +20,9 @@ from ganzoo.latents import Code, Latents, Prior
 from ganzoo.model import DataInfo, Model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from ganzoo.registry import Registry
     from ganzoo.settings import Settings
 

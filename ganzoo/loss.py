@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
 from ganzoo.errors import SettingsError, did_you_mean
 from ganzoo.model import Context, Pass, Phase
-from ganzoo.schema import WeightSettings
+
+if TYPE_CHECKING:
+    from ganzoo.schema import WeightSettings
 
 
 class Measured(NamedTuple):
@@ -27,8 +29,9 @@ TermFunction = Callable[[Pass], Tensor | Measured]
 class Loss:
     """One idea of what is good, as a term for each phase it names; a regulariser is a loss like any other.
 
-    A loss may bring networks and phases of its own. Its networks join the model's as ``<loss>.<network>``, and
-    that is how ``Phase.trains`` and ``Pass.nets`` name them; :meth:`own` gives the full name.
+    A loss may bring networks and phases of its own. Its networks join the model's as
+    ``<loss>.<network>``, and that is how ``Phase.trains`` and ``Pass.nets`` name them; :meth:`own`
+    gives the full name.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -86,8 +89,8 @@ class Term:
     def weight_at(self, step: int) -> float:
         """The weight in turn ``step``; 0 means that the term is not computed.
 
-        A lazy term (``every`` > 1) is ``every`` times as strong when it is due, so that its weight means the
-        same at any interval (Karras et al. 2020, appendix B).
+        A lazy term (``every`` > 1) is ``every`` times as strong when it is due, so that its weight
+        means the same at any interval (Karras et al. 2020, appendix B).
         """
         if step % self.every:
             return 0.0
@@ -98,49 +101,65 @@ class Term:
         return weight * min(max((step - start) / (end - start), 0.0), 1.0)
 
 
-def fit(
-    losses: Mapping[str, Loss],
-    weights: Mapping[str, WeightSettings],
-    phases: Sequence[Phase],
-    networks: Sequence[str],
-) -> dict[str, list[Term]]:
-    """The terms of each phase, or every misfit between losses, phases and networks in one error."""
-    names = [phase.name for phase in phases]
-    fitted: dict[str, list[Term]] = {name: [] for name in names}
-    problems = []
-    for name, loss in losses.items():
-        for network in loss.needs:
-            if network not in networks:
-                problems.append(
-                    f"loss.{name}: needs a network {network!r}; this model has {', '.join(networks)}"
-                )
-        terms, settings = loss.terms(), weights[name]
-        if not set(terms) & set(names):
-            problems.append(
-                f"loss.{name}: belongs to the phase {' or '.join(terms)}; this model has {', '.join(names)}"
-            )
-        if isinstance(settings.weight, dict):
-            problems += [
-                f"loss.{name}.weight.{phase}: the loss has no term in such a phase{did_you_mean(phase, terms)}"
-                for phase in settings.weight
-                if phase not in terms
-            ]
-        for phase, function in terms.items():
-            weight = (
-                settings.weight.get(phase, 0.0)
-                if isinstance(settings.weight, dict)
-                else settings.weight
-            )
-            if weight and phase in fitted:
-                fitted[phase].append(
-                    Term(name, phase, function, weight, settings.ramp, settings.every)
-                )
-    problems += [
-        f"phase {phase.name}: trains a network {network!r} that does not exist; there are {', '.join(networks)}"
-        for phase in phases
-        for network in phase.trains
+def check_needs(losses: Mapping[str, type[Loss]], networks: Collection[str]) -> None:
+    """Raise an error that names every network that a loss needs and the model lacks."""
+    there = ", ".join(networks)
+    problems = [
+        f"loss.{name}: needs a network {network!r}; this model has {there}"
+        for name, loss in losses.items()
+        for network in loss.needs
         if network not in networks
     ]
     if problems:
         raise SettingsError("losses and model do not fit:", problems)
+
+
+def fit(
+    losses: Mapping[str, Loss],
+    weights: Mapping[str, WeightSettings],
+    phases: Sequence[Phase],
+    networks: Collection[str],
+) -> dict[str, list[Term]]:
+    """The terms of each phase, or every misfit of losses, phases and networks in one error."""
+    terms = {name: loss.terms() for name, loss in losses.items()}
+    problems = [*_misfits(terms, weights, phases), *_missing(phases, networks)]
+    if problems:
+        raise SettingsError("losses and model do not fit:", problems)
+    fitted: dict[str, list[Term]] = {phase.name: [] for phase in phases}
+    for name, functions in terms.items():
+        settings = weights[name]
+        for phase, function in functions.items():
+            weight = settings.weight_in(phase)
+            if weight and phase in fitted:
+                term = Term(name, phase, function, weight, settings.ramp, settings.every)
+                fitted[phase].append(term)
     return fitted
+
+
+def _misfits(
+    terms: Mapping[str, Mapping[str, TermFunction]],
+    weights: Mapping[str, WeightSettings],
+    phases: Sequence[Phase],
+) -> Iterator[str]:
+    names = [phase.name for phase in phases]
+    for name, functions in terms.items():
+        if not set(functions) & set(names):
+            yield (
+                f"loss.{name}: belongs to the phase {' or '.join(functions)}; "
+                f"this model has {', '.join(names)}"
+            )
+        weight = weights[name].weight
+        for phase in weight if isinstance(weight, dict) else ():
+            if phase not in functions:
+                miss = did_you_mean(phase, functions)
+                yield f"loss.{name}.weight.{phase}: the loss has no term in such a phase{miss}"
+
+
+def _missing(phases: Sequence[Phase], networks: Collection[str]) -> Iterator[str]:
+    for phase in phases:
+        for network in phase.trains:
+            if network not in networks:
+                yield (
+                    f"phase {phase.name}: trains a network {network!r} that does not exist; "
+                    f"there are {', '.join(networks)}"
+                )

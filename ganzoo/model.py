@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.latents import Latents, Prior
-
 if TYPE_CHECKING:
     from ganzoo.draw import Draw
+    from ganzoo.latents import Latents, Prior
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, all with the batch first. Standard keys: ``image`` (N, C, H, W) in the model's range, and
@@ -70,9 +69,9 @@ class Pass:
 class Phase:
     """One backward and one optimiser step over whole networks; all others are frozen meanwhile.
 
-    ``forward(nets, batch, draw, shared)`` returns the :class:`Pass` that the losses of the phase read.
-    ``repeats`` takes that many steps a turn (n_critic), each with a batch and draws of its own if ``fresh``, else
-    all with the same. ``every`` makes the phase due in every n-th turn only.
+    ``forward(nets, batch, draw, shared)`` returns the :class:`Pass` that the losses of the phase
+    read. ``repeats`` takes that many steps a turn (n_critic), each with a batch and draws of its
+    own if ``fresh``, else all with the same. ``every`` makes the phase due in every n-th turn only.
     Phases with equal ``trains`` share one optimiser.
     """
 
@@ -153,8 +152,9 @@ class Model:
 class Adversarial(Model):
     """A model with the two usual phases, ``critic`` and ``generator``, over networks of these roles.
 
-    Subclasses give networks ``generator`` (``Latents.flat`` -> image) and ``discriminator`` (image -> mapping with
-    ``logits`` (n,)). ``critic_trains`` and ``generator_trains`` say what each phase moves.
+    Subclasses give networks ``generator`` (``Latents.flat`` -> image) and ``discriminator`` (image
+    -> mapping with ``logits`` (n,)). ``critic_trains`` and ``generator_trains`` say what each phase
+    moves.
     """
 
     critic_trains: tuple[str, ...] = ("discriminator",)

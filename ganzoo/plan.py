@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ from ganzoo.model import DataInfo
 from ganzoo.settings import Assignment, Settings, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ganzoo.registry import Registry
 
 ANY_IMAGES = "images"

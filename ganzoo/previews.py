@@ -38,8 +38,9 @@ def traversals(
 ) -> list[Traversal]:
     """One traversal for each code (or those named), ``rows`` noises down.
 
-    Where the prior has categorical codes that do not move, each row shows another category. A continuous code
-    moves over ``span``, by default twice its range in training, as in the figures of Chen et al. 2016.
+    Where the prior has categorical codes that do not move, each row shows another category. A
+    continuous code moves over ``span``, by default twice its range in training, as in the figures
+    of Chen et al. 2016.
     """
     start = latents_for(prior, rows, seed, device)
     for name, code in prior.codes.items():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import checkpoint
 from ganzoo.errors import SettingsError, UserError
 from ganzoo.folder import RunFolder
-from ganzoo.plan import Request
 from ganzoo.settings import Settings, resolve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ganzoo.plan import Request
     from ganzoo.registry import Registry
 
 MAY_DIFFER = "train.steps"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +18,6 @@ from ganzoo.data import Data, decode
 from ganzoo.errors import UserError
 from ganzoo.export import export, write_json
 from ganzoo.folder import RunFolder, environment
-from ganzoo.latents import Latents
 from ganzoo.pictures import grid, save_png, traversal_sheet
 from ganzoo.previews import latents_for, traversals
 from ganzoo.reporting import MetricsFile, Observer, Record
@@ -28,9 +25,13 @@ from ganzoo.settings import to_toml
 from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
     from torch import Tensor
 
     from ganzoo.assembly import Assembly
+    from ganzoo.latents import Latents
     from ganzoo.launch import Launch
     from ganzoo.plan import Plan
     from ganzoo.settings import Settings
@@ -79,7 +80,8 @@ def train(
 ) -> Outcome:
     """Begin or continue the run in ``folder``; every rank calls it, only rank 0 has observers.
 
-    ``invite`` gives further observers that are built for the run. Raises UserError where the folder cannot be written or a loss is no number any more.
+    ``invite`` gives further observers that are built for the run. Raises UserError where the folder
+    cannot be written or a loss is no number any more.
     """
     main = launch.accelerator.is_main_process
     trainer = Trainer(plan.assembly, images, plan.settings.train, launch.accelerator)

@@ -1,16 +1,18 @@
 """The settings that belong to the host, as frozen dataclasses: one class for each table. Torch-free.
 
-A plugin's ``Config`` is written the same way: a frozen, keyword-only dataclass whose fields are made by
-:func:`setting`, with ``annotated_types`` bounds where a value has a range.
+A plugin's ``Config`` is written the same way: a frozen, keyword-only dataclass whose fields are
+made by :func:`setting`, with ``annotated_types`` bounds where a value has a range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Positive = Annotated[int, Gt(0)]
 Rate = Annotated[float, Gt(0)]
@@ -78,6 +80,10 @@ class WeightSettings:
         None, "[from, to] in turns: the weight rises linearly from 0 to its value"
     )
     every: Positive = setting(1, "computed in every n-th turn only, n times as strong there")
+
+    def weight_in(self, phase: str) -> float:
+        """The weight in one phase; 0 where a table does not name it."""
+        return self.weight.get(phase, 0.0) if isinstance(self.weight, dict) else self.weight
 
     def __post_init__(self) -> None:
         if self.ramp is not None and self.ramp[0] >= self.ramp[1]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.assembly import Assembly
 from ganzoo.data import Data, Order, normalise
 from ganzoo.distributed import synchronise_batchnorm
 from ganzoo.draw import Draw, mix
 from ganzoo.loss import Measured
-from ganzoo.model import Batch, Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accelerate import Accelerator
     from accelerate.optimizer import AcceleratedOptimizer
 
+    from ganzoo.assembly import Assembly
+    from ganzoo.model import Batch, Phase
     from ganzoo.schema import TrainSettings
 
 
@@ -227,7 +228,8 @@ class Trainer:
     def _stateful_parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"model": self.assembly.model}
         parts |= {f"loss.{name}": loss for name, loss in self.assembly.losses.items()}
-        # A learnable prior is one of the networks; another may offer the two methods, as a model does.
+        # A learnable prior is one of the networks; another may offer the two methods, as a model
+        # does.
         if hasattr(self.assembly.prior, "state_dict") and not isinstance(
             self.assembly.prior, nn.Module
         ):

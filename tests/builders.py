@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from ganzoo.assembly import Assembly, assemble
 from ganzoo.data import Images
 from ganzoo.launch import launch
@@ -12,7 +14,6 @@ from ganzoo.model import DataInfo
 from ganzoo.resolved import LossPart, Part, Settings
 from ganzoo.schema import DataSettings, OptimSettings, TrainSettings, WeightSettings
 from ganzoo.training import Trainer
-from torch import Tensor
 
 
 def part(factory: type[Any], **config: Any) -> Part:

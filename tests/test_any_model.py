@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from builders import loss_part, make_trainer, part, run_turns, settings_of
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, cross_entropy, one_hot, softplus
+
 from ganzoo import (
     Adversarial,
     Batch,
@@ -24,9 +27,11 @@ from ganzoo import (
     Prior,
 )
 from ganzoo.schema import OptimSettings
-from ganzoo.training import Trainer
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, cross_entropy, one_hot, softplus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ganzoo.training import Trainer
 
 FAST = OptimSettings(lr=2e-3)
 
@@ -49,13 +54,14 @@ class Normal(Prior):
 
 def perceptron(*widths: int, last: nn.Module | None = None) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
     layers[-1] = last or nn.Identity()
     return nn.Sequential(*layers)
 
 
-# -- a VAE: one phase of its own, no adversary --------------------------------------------------------------
+# -- a VAE: one phase of its own, no adversary
+# --------------------------------------------------------------
 
 
 class VAE(Model):
@@ -127,7 +133,8 @@ def test_a_vae_has_a_phase_of_its_own_and_learns_its_data() -> None:
     assert math.log(4) <= trained < 0.4 * untrained
 
 
-# -- WGAN-GP: critic repeats, a gradient of a gradient, and a known distribution ------------------------------
+# -- WGAN-GP: critic repeats, a gradient of a gradient, and a known distribution
+# ------------------------------
 
 
 class PointsGAN(Adversarial):
@@ -225,7 +232,8 @@ def test_wgan_gp_comes_near_a_known_mixture() -> None:
     assert len({(x > 0, y > 0) for x, y in made.tolist()}) == 4
 
 
-# -- a conditional GAN: labels of the data go into both networks ----------------------------------------------
+# -- a conditional GAN: labels of the data go into both networks
+# ----------------------------------------------
 
 
 class ConditionalGAN(Adversarial):
@@ -290,7 +298,8 @@ def test_a_conditional_gan_draws_what_its_label_says() -> None:
     assert agreement() > 0.95 > untrained
 
 
-# -- a loss that brings a network and a phase -------------------------------------------------------------
+# -- a loss that brings a network and a phase
+# -------------------------------------------------------------
 
 
 class BarsGAN(Adversarial):
@@ -350,7 +359,8 @@ def test_a_loss_can_bring_a_network_and_a_phase() -> None:
     assert (read == rows).all()
 
 
-# -- a loss that asks the discriminator again, and another network on its features ------------------------------
+# -- a loss that asks the discriminator again, and another network on its features
+# ------------------------------
 
 
 class GANWithReader(BarsGAN):

@@ -26,7 +26,6 @@ from ganzoo.data import (
     Rendered,
     decode,
     open_source,
-    open_test_source,
 )
 from ganzoo.plugins import Plugin, Plugins
 from ganzoo.registry import Registry
@@ -162,11 +161,10 @@ def test_images_at_several_depths_get_no_labels_and_a_word_about_it(tmp_path, re
     assert "no labels" in images.notes[0]
 
 
-def test_scoring_falls_back_to_the_training_split_and_says_so(tmp_path, registry):
+def test_a_folder_named_from_where_one_stands_is_read(tmp_path, registry, monkeypatch):
     write(tmp_path / "photos" / "a.png")
-    source = open_test_source(DataSettings(name=str(tmp_path / "photos")), registry)
-    assert source.split == "train"
-    assert "no split 'test'" in source.notes[-1]
+    monkeypatch.chdir(tmp_path)
+    assert len(load("photos/", registry)) == 1
 
 
 def test_hidden_and_other_files_are_left_alone(tmp_path, registry):

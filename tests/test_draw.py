@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from ganzoo.draw import Draw, mix
 
 CPU = torch.device("cpu")

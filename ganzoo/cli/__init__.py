@@ -6,6 +6,7 @@ is imported in the body of the command that needs it.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -98,7 +99,9 @@ class CommandLine(click.Group):
         try:
             return super().main(*args, **extra)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
+            # Every process of a launch comes to the same error; one of them tells it.
+            if os.environ.get("RANK", "0") == "0":
+                click.echo(f"error: {error}", err=True)
             sys.exit(2)
 
     def _offered(self, ctx: click.Context) -> dict[str, click.Command]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ganzoo.folder import RunFolder
     from ganzoo.launch import Launch
     from ganzoo.plan import Plan, Request
@@ -64,8 +66,8 @@ def run_command(
 ) -> None:
     """Train the model NAME and score it.
 
-    Everything goes to a folder, runs/<model>-<preset>-<seed> unless --out names another: settings, pictures,
-    metrics, checkpoints and the model. Ctrl-C saves first; --resume goes on from there.
+    Everything goes to a folder, runs/<model>-<preset>-<seed> unless --out names another: settings,
+    pictures, metrics, checkpoints and the model. Ctrl-C saves first; --resume goes on from there.
 
     \b
     Examples:
@@ -136,7 +138,7 @@ def _prepare(registry: Registry, request: Request, out: Path | None, resume: str
 def _execute(task: _Task, *, as_json: bool) -> None:
     from ganzoo.folder import new_name
     from ganzoo.reporting import Console
-    from ganzoo.run import Run, agree_on_folder, decode_once, train
+    from ganzoo.run import agree_on_folder, decode_once, train
 
     settings, launch = task.plan.settings, task.launch
     images = decode_once(task.plan, launch)
@@ -145,7 +147,7 @@ def _execute(task: _Task, *, as_json: bool) -> None:
     observers: list[Any] = []
     if task.tells:
         if not as_json:
-            for line in _heading(task, folder):
+            for line in _heading(task, folder, images.notes):
                 click.echo(line)
         observers.append(Console())
     outcome = train(
@@ -170,7 +172,7 @@ def _plugin_observers(registry: Registry, run: Any) -> list[Any]:
     ]
 
 
-def _heading(task: _Task, folder: RunFolder) -> list[str]:
+def _heading(task: _Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list[str]:
     from ganzoo.run import FIRST_PICTURE
 
     plan, launch = task.plan, task.launch
@@ -190,7 +192,7 @@ def _heading(task: _Task, folder: RunFolder) -> list[str]:
         f"  folder    {folder.path}",
         f"  pictures  {folder.picture('samples')}, from turn {first} on",
     ]
-    return lines + [f"  note      {note}" for note in plan.notes]
+    return lines + [f"  note      {note}" for note in (*plan.notes, *(remarks or plan.source.notes))]
 
 
 def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ganzoo.data.decoding import Data, decode
 from ganzoo.data.images import Images, Rendered
-from ganzoo.data.locate import open_source, open_test_source
+from ganzoo.data.locate import open_source
 from ganzoo.data.order import Order
 from ganzoo.data.scale import normalise, to_uint8
 from ganzoo.data.source import ImageSource, NativeShape, Source
@@ -26,6 +26,5 @@ __all__ = [
     "decode",
     "normalise",
     "open_source",
-    "open_test_source",
     "to_uint8",
 ]

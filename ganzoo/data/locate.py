@@ -43,7 +43,7 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
         raise UserError("data.name is empty: no data set is named", hint=_offered(registry))
     if (":" in name and not _is_path(name)) or registry.matching("dataset", name):
         return _open_offered(settings, registry, split)
-    path = Path(name).expanduser()
+    path = Path(name).expanduser().absolute()  # rows are read later, relative to their folder
     if path.is_dir():
         return _open_folder(settings, path, split)
     start = Path(path.anchor)
@@ -53,16 +53,6 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
     if _is_path(name):
         raise UserError(f"there is no file or folder {name!r}")
     return _open_hub(settings, registry, split)
-
-
-def open_test_source(settings: DataSettings, registry: Registry) -> Source:
-    """Open the split to score on: ``test_split``, or with a note ``split`` if there is none."""
-    try:
-        return open_source(settings, registry, settings.test_split)
-    except MissingSplitError as missing:
-        source = open_source(settings, registry, settings.split)
-        note = f"{missing.what}: scores are those on {source.split!r}"
-        return replace(source, notes=(*source.notes, note))
 
 
 def _open_offered(settings: DataSettings, registry: Registry, split: str) -> Source:

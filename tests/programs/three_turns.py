@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from builders import loss_part, make_trainer, part, settings_of, weights_of
-from ganzoo import Adversarial, Context, Latents, Loss, Pass, Prior
-from ganzoo.distributed import mean
 from torch import Tensor, nn
 from torch.nn.functional import softplus
+
+from ganzoo import Adversarial, Latents, Loss, Pass, Prior
+from ganzoo.distributed import mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Noise(Prior):

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import torch
 from annotated_types import Ge
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
 from ganzoo.loss import Loss, TermFunction
 from ganzoo.model import Pass
 from ganzoo.schema import setting
-from torch import Tensor
-from torch.nn.functional import relu, softplus
 
 
 def _logits(outputs: Mapping[str, Tensor] | None) -> Tensor:

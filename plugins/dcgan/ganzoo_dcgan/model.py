@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge
+from torch import nn
+
 from ganzoo.errors import UserError
 from ganzoo.model import Adversarial, Context
 from ganzoo.schema import Positive, setting
-from torch import nn
-
 from ganzoo_dcgan.networks import Discriminator, Generator, Init, Norm, initialise
 
 Widths = tuple[Positive, ...]

@@ -1,5 +1,6 @@
 """The two networks, as plain modules: lift this file out and use it."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,8 +14,8 @@ Norm = Literal["batch", "none"]
 class Generator(nn.Module):
     """Latents (n, size) to images (n, C, H, W): dense layers, then up-convolutions that double the side.
 
-    The last dense layer gives ``channels[0]`` maps of H / 2^len(channels); its BatchNorm is per unit, as in the
-    papers' own code. ``sigmoid`` ends in [0, 1], otherwise tanh ends in [-1, 1].
+    The last dense layer gives ``channels[0]`` maps of H / 2^len(channels); its BatchNorm is per
+    unit, as in the papers' own code. ``sigmoid`` ends in [0, 1], otherwise tanh ends in [-1, 1].
     """
 
     def __init__(
@@ -30,10 +31,10 @@ class Generator(nn.Module):
         colours, side = image_shape[0], image_shape[1] // 2 ** len(channels)
         widths = [size, *dense, channels[0] * side * side]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU()]
         layers.append(nn.Unflatten(1, (channels[0], side, side)))
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in itertools.pairwise(channels):
             layers += [
                 nn.ConvTranspose2d(before, after, 4, stride=2, padding=1),
                 nn.BatchNorm2d(after),
@@ -74,7 +75,7 @@ class Discriminator(nn.Module):
             layers.append(nn.LeakyReLU(slope))
         layers.append(nn.Flatten())
         widths = [channels[-1] * side * side, *dense]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers.append(nn.Linear(before, after))
             if norm == "batch":
                 layers.append(nn.BatchNorm1d(after))
@@ -93,8 +94,8 @@ class Discriminator(nn.Module):
 def initialise(network: nn.Module, init: Init) -> None:
     """Weights of std 0.02 around 0, BatchNorm's around 1, biases 0.
 
-    ``dcgan``: all normal (Radford et al. 2015, section 4). ``openai``: the convolutions of the discriminator
-    are cut off at two standard deviations, as in the InfoGAN authors' released code.
+    ``dcgan``: all normal (Radford et al. 2015, section 4). ``openai``: the convolutions of the
+    discriminator are cut off at two standard deviations, as in the InfoGAN authors' released code.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and init == "openai":

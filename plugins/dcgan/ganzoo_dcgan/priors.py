@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+
 from ganzoo.latents import Latents, Prior, draw_noise
 from ganzoo.model import Context
 from ganzoo.schema import Positive, setting

@@ -5,9 +5,10 @@ import re
 from typing import Literal
 
 import torch
-from ganzoo.latents import Code
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
+
+from ganzoo.latents import Code
 
 Std = Literal["learned", "fixed"]
 
@@ -51,9 +52,10 @@ class Categorical(Code):
 class Uniform(Code):
     """A number from U(low, high); read as a Gaussian's mean and log-variance.
 
-    With a ``fixed`` std of 1 the log-variance is ignored, as in the authors' released MNIST code; then L_I can
-    never show positive information (at best ln 2 - 0.919 = -0.226 nats on [-1, 1]). A ``learned`` std is kept in
-    ``std_range``: without a floor the likelihood of a deterministic generator has no bound.
+    With a ``fixed`` std of 1 the log-variance is ignored, as in the authors' released MNIST code;
+    then L_I can never show positive information (at best ln 2 - 0.919 = -0.226 nats on [-1, 1]). A
+    ``learned`` std is kept in ``std_range``: without a floor the likelihood of a deterministic
+    generator has no bound.
     """
 
     width = 1

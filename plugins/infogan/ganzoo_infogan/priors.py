@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt
+from torch import Tensor
+
 from ganzoo.latents import Code, Latents, Prior, draw_noise
 from ganzoo.model import Context
 from ganzoo.schema import setting
-from torch import Tensor
-
 from ganzoo_infogan.codes import Std, parse_code
 
 
