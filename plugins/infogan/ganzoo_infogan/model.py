@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
+from ganzoo.draw import Draw
 from ganzoo.errors import UserError
 from ganzoo.latents import Code
-from ganzoo.model import Batch, Context, Networks, Phase
+from ganzoo.model import Batch, Context, Networks, Pass, Phase
 from ganzoo.schema import setting
 from ganzoo_dcgan.model import DCGAN
 from ganzoo_dcgan.networks import initialise
@@ -73,7 +74,19 @@ class InfoGAN(DCGAN):
         if self.config.routing != "joint":
             return (critic, generator)
         together = (*generator.trains, "discriminator", "q")
-        return (critic, generator, replace(generator, name="information", trains=together))
+        return (critic, generator, Phase("information", together, self.inform))
+
+    def inform(
+        self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]
+    ) -> Pass:
+        """The generator's pass, in which the discriminator takes part as a whole."""
+        pass_ = self.deceive(nets, batch, draw, shared)
+        assert pass_.on_fake is not None
+        # The information term does not read the logits, but a network that is half used in a phase
+        # stalls DDP: with this zero the last layer gets a gradient too, of nothing.
+        unmoved = 0 * pass_.on_fake["logits"].unsqueeze(1)
+        features = pass_.on_fake["features"] + unmoved
+        return replace(pass_, on_fake={**pass_.on_fake, "features": features})
 
     def read(self, nets: Networks, batch: Batch) -> dict[str, Tensor]:
         """Q's raw outputs (n, outputs) for each code."""

@@ -1,0 +1,1 @@
+"""A second distribution, made as a stranger would make it."""
