@@ -3,9 +3,10 @@
     python benchmarks/paper_mnist.py train FOLDER --seeds 1 2 3
     python benchmarks/paper_mnist.py collect FOLDER
 
-``train`` runs what is missing in FOLDER, one run after the other, and goes on where it was stopped. ``collect`` writes
-the scores of every seed to docs/results/mnist.json and prints them as a table, and draws L_I over updates for InfoGAN
-and its control to docs/figures/information.png, with the figures beside it in docs/results/information.json.
+``train`` runs what is missing in FOLDER, one run after the other, and goes on where it was stopped.
+``collect`` writes the scores of every seed to docs/results/mnist.json and prints them as a table,
+and draws L_I over updates for InfoGAN and its control to docs/figures/information.png, with the
+figures beside it in docs/results/information.json.
 """
 
 from __future__ import annotations

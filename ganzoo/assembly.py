@@ -1,4 +1,4 @@
-"""From settings to objects: prior, model, losses, networks, phases, and the terms that fit them together."""
+"""From settings to objects: prior, model, losses, networks, phases, and the terms between them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ def _optimisers(
         optim[phase.name] = given.get(twin.name, OptimSettings())
         if twin is not phase and given.get(phase.name, optim[phase.name]) != optim[phase.name]:
             problems.append(
-                f"optim.{phase.name}: shares the optimiser of {twin.name}, so it cannot differ from it"
+                f"optim.{phase.name}: shares the optimiser of {twin.name}, "
+                "so it cannot differ from it"
             )
     if problems:
         raise SettingsError("optimisers and phases do not fit:", problems)

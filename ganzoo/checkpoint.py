@@ -38,7 +38,10 @@ class Checkpoint:
 
 
 def save(trainer: Trainer, folder: Path, keep: int) -> Path:
-    """Write ``folder/step-NNNNNN`` from all ranks; keep the newest ``keep``. Every rank calls it."""
+    """Write ``folder/step-NNNNNN`` from all ranks, and keep the newest ``keep``.
+
+    Every rank calls it.
+    """
     accelerator = trainer.accelerator
     final = folder / f"step-{trainer.step:06d}"
     partial = folder / f".{final.name}.partial"
@@ -84,7 +87,8 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     state = _read(checkpoint.path / SHARED)
     if set(state["networks"]) != set(trainer.nets):
         raise UserError(
-            f"{checkpoint.path} is a checkpoint of another model: it has networks {', '.join(state['networks'])}, "
+            f"{checkpoint.path} is a checkpoint of another model: "
+            f"it has networks {', '.join(state['networks'])}, "
             f"this one has {', '.join(trainer.nets)}",
             hint="Continue it with the model and settings that it was made with.",
         )
@@ -101,8 +105,8 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest whole checkpoint of a run, and one line for each damaged one that was passed over."""
-    damaged = []
+    """The newest whole checkpoint of a run, and a line for each damaged one passed over."""
+    damaged: list[str] = []
     for path in sorted(folder.glob("step-*"), reverse=True):
         try:
             return check(path), damaged
@@ -112,13 +116,19 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def check(path: Path) -> Checkpoint:
-    """Hold the files of a checkpoint against its manifest; raises DamagedCheckpointError with what is wrong."""
+    """Hold the files of a checkpoint against its manifest.
+
+    Raises:
+        DamagedCheckpointError: the files are not what the manifest says; it tells what is wrong.
+    """
     try:
         manifest = json.loads((path / MANIFEST).read_text())
         step, world_size, model = manifest["step"], manifest["world_size"], manifest["model"]
         digests: dict[str, str] = manifest["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedCheckpointError(f"its manifest cannot be read ({type(error).__name__})") from error
+        raise DamagedCheckpointError(
+            f"its manifest cannot be read ({type(error).__name__})"
+        ) from error
     for name, digest in digests.items():
         file = path / Path(name).name  # a manifest must not point out of its folder
         if not file.is_file():

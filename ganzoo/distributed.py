@@ -39,12 +39,14 @@ def mean(tensor: Tensor) -> Tensor:
     size = world_size()
     if size == 1:
         return tensor
-    total: Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
+    total: Tensor = _Sum.apply(tensor)
     return total / size
 
 
-class _SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm over the batch of all processes, on any device; torch's own knows only accelerators."""
+class _SynchronisedBatchNorm(
+    nn.modules.batchnorm._BatchNorm  # noqa: SLF001  torch has no public name for any rank of input
+):
+    """BatchNorm over all processes' batch, on any device; torch's own knows only accelerators."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Any input with batch and channels will do."""
@@ -77,9 +79,10 @@ class _SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 def synchronise_batchnorm(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network with every BatchNorm normalising over all processes; parameters and names stay."""
+    """The network with each BatchNorm normalising over all processes; parameters and names stay."""
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        return converted
     if isinstance(network, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
         replacement = _SynchronisedBatchNorm(
             network.num_features,

@@ -1,4 +1,4 @@
-"""The exported model: what `sample`, `eval` and other people load. No pickle, and no code but plugins'."""
+"""The exported model: what `sample`, `eval` and others load. No pickle, no code but plugins'."""
 
 from __future__ import annotations
 

@@ -30,7 +30,10 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True)
 class Spec:
-    """One thing that a plugin offers: its name, where it is (``"module:attribute"``), one line on what it is."""
+    """One thing that a plugin offers: its name, where it is, and one line on what it is.
+
+    ``load`` is the import string, ``"module:attribute"``.
+    """
 
     name: str
     load: str
@@ -57,9 +60,10 @@ class PriorSpec(Spec):
 
 @dataclass(frozen=True)
 class DatasetSpec(Spec):
-    """A callable ``(split: str) -> datasets.Dataset | ganzoo.data.ImageSource`` and the splits that it knows.
+    """A callable ``(split: str) -> datasets.Dataset | ganzoo.data.ImageSource``, and its splits.
 
-    ``splits`` names the splits, the training split first; ``licence`` is the licence of the data.
+    ``splits`` names the splits that it knows, the training split first; ``licence`` is the licence
+    of the data.
     """
 
     splits: tuple[str, ...] = ("train", "test")
@@ -87,18 +91,25 @@ class Hooks:
 
             @hookimpl
             def ganzoo_models():
-                yield ModelSpec("vae", "my_vae.model:VAE", "A variational autoencoder", presets="my_vae.presets")
+                yield ModelSpec(
+                    "vae",
+                    "my_vae.model:VAE",
+                    "A variational autoencoder",
+                    presets="my_vae.presets",
+                )
         """
 
     @hookspec
     def ganzoo_losses(self) -> Iterable[LossSpec]:  # type: ignore[empty-body]
-        """Yield the losses on offer, regularisers among them; called when a command first looks up a loss.
+        """Yield the losses on offer, regularisers too; called when a command first looks up a loss.
 
         ::
 
             @hookimpl
             def ganzoo_losses():
-                yield LossSpec("gradient_penalty", "my_wgan.losses:GradientPenalty", "WGAN-GP's penalty")
+                yield LossSpec(
+                    "gradient_penalty", "my_wgan.losses:GradientPenalty", "WGAN-GP's penalty"
+                )
         """
 
     @hookspec
@@ -114,7 +125,7 @@ class Hooks:
 
     @hookspec
     def ganzoo_datasets(self) -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
-        """Yield the data sets on offer under a short name; called when a command first looks up a data set.
+        """Yield the data sets on offer by short name; called when a command first looks one up.
 
         ::
 
@@ -131,12 +142,14 @@ class Hooks:
 
             @hookimpl
             def ganzoo_metrics():
-                yield MetricSpec("sharpness", "my_metrics:sharpness", "Mean gradient magnitude of samples")
+                yield MetricSpec(
+                    "sharpness", "my_metrics:sharpness", "Mean gradient magnitude of samples"
+                )
         """
 
     @hookspec
     def ganzoo_commands(self) -> Iterable[click.Command]:  # type: ignore[empty-body]
-        """Yield further click commands; called when the command line lists or resolves its commands.
+        """Yield further click commands; called when the command line lists or resolves them.
 
         ::
 

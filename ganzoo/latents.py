@@ -61,7 +61,11 @@ class Code(ABC):
 
     @abstractmethod
     def parse(self, text: str) -> float:
-        """The value that a user wrote, as in ``--code digit=7``. Raises ValueError with what is allowed."""
+        """The value that a user wrote, as in ``--code digit=7``.
+
+        Raises:
+            ValueError: the text is no value of this code; it says what is allowed.
+        """
 
 
 class Prior:
@@ -82,10 +86,10 @@ class Prior:
     size: int
     """Width of ``Latents.flat``."""
     codes: Mapping[str, Code] = {}
-    """The parts of the latents that have a meaning of their own, in their order in ``Latents.flat``."""
+    """The parts of the latents with a meaning of their own, in their order in ``Latents.flat``."""
 
     def __init__(self, config: Any, context: Context) -> None:
-        """Build the prior from its settings; ``context.data`` is known here, ``context.prior`` is not."""
+        """Build from the settings; ``context.data`` is known here, ``context.prior`` is not."""
         self.config = config
 
     def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Latents:

@@ -61,22 +61,25 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
         )
     if chosen == "fp16" and second_order:
         raise UserError(
-            f"loss.{second_order[0]} differentiates a gradient, which fp16's loss scaling would spoil",
+            f"loss.{second_order[0]} differentiates a gradient, "
+            "which fp16's loss scaling would spoil",
             hint="Take --set train.precision=bf16 or fp32.",
         )
     # torch renames the option below, but accelerate knows only the old name, which still works.
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
     accelerator = Accelerator(
         mixed_precision=_ACCELERATE_WORDS[chosen],
-        # Broadcasting buffers writes into what an earlier forward of the same turn still needs (two forwards, one
-        # backward); every rank keeps its own running statistics instead, and the export averages them.
+        # Broadcasting buffers writes into what an earlier forward of the same turn still needs (two
+        # forwards, one backward); every rank keeps its own running statistics instead, and the
+        # export averages them.
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     processes = accelerator.num_processes
     if batch_size % processes:
+        fitting = -(-batch_size // processes) * processes
         raise UserError(
             f"train.batch_size {batch_size} cannot be shared evenly by {processes} processes",
-            hint=f"Take a multiple of {processes}, such as {-(-batch_size // processes) * processes}.",
+            hint=f"Take a multiple of {processes}, such as {fitting}.",
         )
     return Launch(accelerator, chosen, why)
 
@@ -103,8 +106,9 @@ def refuse(environment: Mapping[str, str]) -> None:
 def choose_precision(
     setting: Precision, launcher: str | None, device_type: str
 ) -> tuple[Chosen, str]:
-    """The precision and the reason: an explicit setting, else the launcher's, else what the device computes in.
+    """The precision, and the reason for it.
 
+    An explicit setting comes first, then the launcher's choice, then what the device computes in.
     A launcher exports ``no`` when nobody asked for a precision, so that word decides nothing.
     """
     if setting != "auto":

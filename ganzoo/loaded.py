@@ -80,7 +80,7 @@ class Loaded:
 
     @torch.inference_mode()
     def generate(self, latents: Latents, seed: int = 0) -> Tensor:
-        """Images (n, C, H, W) in the model's range; ``seed`` serves a model that draws while it generates."""
+        """Images (n, C, H, W) in the model's range; ``seed`` serves models that draw while generating."""
         generator = generator_for(self.device, seed, "generate")
         return _in_chunks(
             lambda rows: self.model.generate(self.nets, _rows(latents, rows), generator)["image"],
@@ -89,9 +89,9 @@ class Loaded:
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> dict[str, Tensor] | None:
-        """Codes read from images (n, C, H, W) in the model's range, by name; None if the model reads none."""
+        """Codes by name, read from images (n, C, H, W) in the model's range; None if it reads none."""
         parts: list[dict[str, Tensor]] = []
-        for chunk in images.split(CHUNK):
+        for chunk in torch.split(images, CHUNK):
             codes = self.model.encode(self.nets, {"image": chunk.to(self.device)})
             if codes is None:
                 return None
@@ -103,7 +103,7 @@ class Loaded:
         return normalise({"image": images}, self.model.image_range)["image"]
 
     def split(self, name: str) -> Split | None:
-        """The ``train`` or ``test`` split of the model's data, decoded; None where the data has none."""
+        """The ``train`` or ``test`` split of the model's data, decoded; None if the data has none."""
         if name not in self._splits:
             self._splits[name] = self._open(name)
         return self._splits[name]
@@ -146,7 +146,7 @@ class Loaded:
 
 
 def load(folder: Path, registry: Registry, device: torch.device | None = None) -> Loaded:
-    """Load an exported model folder, or the one inside a run. Runs no code but that of installed plugins."""
+    """Load an exported model folder, or the one in a run. Runs no code but installed plugins'."""
     from ganzoo.settings import from_table
 
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -210,7 +210,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is no model's config: it lacks {', '.join(sorted(missing))}")
     if config["schema"] != SCHEMA:
         raise UserError(
-            f"{path} was written by another version of ganzoo (layout {config['schema']}, this one reads {SCHEMA})",
+            f"{path} was written by another version of ganzoo "
+            f"(layout {config['schema']}, this one reads {SCHEMA})",
             hint="Upgrade with: pip install -U torch-ganzoo",
         )
     return config

@@ -27,7 +27,7 @@ TermFunction = Callable[[Pass], Tensor | Measured]
 
 
 class Loss:
-    """One idea of what is good, as a term for each phase it names; a regulariser is a loss like any other.
+    """One idea of what is good, as a term for each phase that it names; a regulariser is one too.
 
     A loss may bring networks and phases of its own. Its networks join the model's as
     ``<loss>.<network>``, and that is how ``Phase.trains`` and ``Pass.nets`` name them; :meth:`own`
@@ -46,7 +46,7 @@ class Loss:
     """True if the terms never synchronise with the host and keep no Python state."""
 
     def __init__(self, name: str, config: Any, context: Context) -> None:
-        """``name`` is the loss's key in the settings; ``context`` holds data, prior, model and its phases."""
+        """``name`` is the key in the settings; ``context`` holds data, prior, model and its phases."""
         self.name = name
         self.config = config
         self.context = context

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from ganzoo.latents import Latents, Prior
 
 Batch = Mapping[str, Tensor]
-"""Tensors by name, all with the batch first. Standard keys: ``image`` (N, C, H, W) in the model's range, and
-``label`` (N,) as integers."""
+"""Tensors by name, all with the batch first. Standard keys: ``image`` (N, C, H, W) in the model's
+range, and ``label`` (N,) as integers."""
 
 Networks = Mapping[str, Callable[..., Any]]
-"""The networks as a phase sees them: only to be called, since behind DDP nothing else of them exists."""
+"""The networks as a phase sees them: only to be called, as behind DDP they have nothing else."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class Context:
-    """What the parts of a run are built for. Each part sees what was built before it: prior, model, losses."""
+    """What the parts of a run are built for; each sees those built before: prior, model, losses."""
 
     data: DataInfo
     prior: Prior | None = None
@@ -91,11 +91,11 @@ class Model:
         """No settings."""
 
     image_range: tuple[float, float] = (-1.0, 1.0)
-    """Range of ``image`` in batches and in what ``generate`` returns; a constructor may set another."""
+    """Range of ``image`` in batches and from ``generate``; a constructor may set another."""
     averaged: tuple[str, ...] = ("generator",)
     """Networks of which a moving average is kept where ``train.ema_decay`` asks for one."""
     capturable: bool = False
-    """True if a turn never synchronises with the host and keeps no Python state, so that it may be captured."""
+    """True if a turn never synchronises with the host and keeps no Python state: it may be captured."""
 
     def __init__(self, config: Any, context: Context) -> None:
         """Build from the settings and what is known of data and prior."""
@@ -121,9 +121,9 @@ class Model:
         raise NotImplementedError
 
     def encode(self, nets: Networks, batch: Batch) -> dict[str, Tensor] | None:
-        """Codes read from images, by the prior's names: (n,) integers for categories, (n,) floats otherwise.
+        """Codes read from images, by the prior's names; None where the model reads nothing.
 
-        None where the model reads nothing.
+        They are (n,) integers for categories, (n,) floats otherwise.
         """
         return None
 
@@ -134,7 +134,7 @@ class Model:
         batch: Batch,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Images to look at during training, (n, C, H, W) in ``image_range``; generated from ``latents`` if any."""
+        """Images to look at during training, (n, C, H, W) in ``image_range``; from ``latents`` if any."""
         if latents is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no prior, so it needs a preview() of its own"
@@ -150,7 +150,7 @@ class Model:
 
 
 class Adversarial(Model):
-    """A model with the two usual phases, ``critic`` and ``generator``, over networks of these roles.
+    """A model with the usual phases, ``critic`` and ``generator``, over networks of these roles.
 
     Subclasses give networks ``generator`` (``Latents.flat`` -> image) and ``discriminator`` (image
     -> mapping with ``logits`` (n,)). ``critic_trains`` and ``generator_trains`` say what each phase
@@ -183,7 +183,7 @@ class Adversarial(Model):
         return {"image": nets["generator"](latents.flat)}
 
     def share(self, nets: Networks, batch: Batch, draw: Draw) -> Mapping[str, Any]:
-        """One fake batch for both phases where ``train.share_fakes`` is on: saves one generator pass a turn."""
+        """One fake batch a turn for both phases under ``train.share_fakes``: saves a generator pass."""
         if not self.context.share_fakes:
             return {}
         latents = self.draw_latents(batch, draw)
@@ -196,7 +196,7 @@ class Adversarial(Model):
     def criticise(
         self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]
     ) -> Pass:
-        """Judge real and fake apart (BatchNorm must not mix them), without a graph through the generator."""
+        """Judge real and fake apart (BatchNorm must not mix them); no graph through the generator."""
         if "fake" in shared:
             latents, fake = (
                 shared["latents"],

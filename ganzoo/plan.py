@@ -47,9 +47,15 @@ class Plan:
 
 
 def make_plan(request: Request, registry: Registry) -> Plan:
-    """Resolve settings, open the data and assemble the parts. Raises UserError for whatever does not fit."""
+    """Resolve settings, open the data and assemble the parts.
+
+    Raises:
+        UserError: something does not fit.
+    """
     if request.data is not None:
-        data = Assignment("data.name", json.dumps(portable(request.data), ensure_ascii=False), "--data")
+        data = Assignment(
+            "data.name", json.dumps(portable(request.data), ensure_ascii=False), "--data"
+        )
         request = replace(request, assignments=(data, *request.assignments))
     settings = resolve(
         registry,

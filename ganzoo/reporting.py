@@ -20,7 +20,7 @@ Record = Mapping[str, float | None]
 
 
 class Observer:
-    """Is told what happens in a run, on rank 0, outside of the turns that are timed. Override what you need."""
+    """Is told what happens in a run, on rank 0, outside of the timed turns; override what you need."""
 
     def started(self, run: Run) -> None:
         """Before the first turn."""
@@ -29,7 +29,10 @@ class Observer:
         """After every turn; must not wait for the device."""
 
     def reported(self, record: Record) -> None:
-        """Every ``train.report_every`` turns: ``step``, ``seconds``, ``images_per_second``, losses and figures."""
+        """Every ``train.report_every`` turns.
+
+        The record has ``step``, ``seconds``, ``images_per_second``, losses and figures.
+        """
 
     def pictured(self, step: int, name: str, picture: Image) -> None:
         """A picture (``samples`` or ``traversal``) was made."""
@@ -86,7 +89,10 @@ class Console(Observer):
         self.steps, self._first_step = run.settings.train.steps, run.first_step
         self._started = self._last_line = time.monotonic()
         if self.stream.isatty():
-            form = "{percentage:3.0f}% |{bar:24}| turn {n}/{total}  {elapsed} gone, {remaining} left{postfix}"
+            form = (
+                "{percentage:3.0f}% |{bar:24}| turn {n}/{total}  "
+                "{elapsed} gone, {remaining} left{postfix}"
+            )
             self.bar = tqdm(
                 total=self.steps,
                 initial=self._first_step,
@@ -136,7 +142,7 @@ class Console(Observer):
 
 
 def figures_line(record: Record) -> str:
-    """Losses by phase and name, then L_I by code: ``critic: adversarial 0.61  L_I: digit 2.21 nats``."""
+    """Losses by phase, then each code's L_I: ``critic: adversarial 0.610  L_I: digit 2.210``."""
     groups: dict[str, list[str]] = {}
     for key, value in record.items():
         kind, _, rest = key.partition("/")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ganzoo.registry import Registry
 
 MAY_DIFFER = "train.steps"
-"""The one setting that a continued run may change: it says when to stop, not what happens before."""
+"""The one setting that a continued run may change: it says when to stop, not what comes before."""
 
 
 def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Request:
@@ -49,14 +49,14 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
 def refuse_differences(
     run: RunFolder, saved: Settings, wanted: Settings, further: list[str] | None = None
 ) -> None:
-    """Raise an error that lists every setting in which ``wanted`` is not what the run was begun with."""
+    """Raise an error that lists every setting of ``wanted`` that the run was not begun with."""
     before, now = _flat(saved.table()), _flat(wanted.table())
     problems = list(further or [])
-    for key in sorted(before.keys() | now.keys()):
-        if key not in (MAY_DIFFER, "preset") and before.get(key) != now.get(key):
-            problems.append(
-                f"{key}: the run's is {_say(before.get(key))}, not {_say(now.get(key))}"
-            )
+    problems.extend(
+        f"{key}: the run's is {_say(before.get(key))}, not {_say(now.get(key))}"
+        for key in sorted(before.keys() | now.keys())
+        if key not in (MAY_DIFFER, "preset") and before.get(key) != now.get(key)
+    )
     if problems:
         raise SettingsError(
             f"{run.path} was begun with other settings:",
@@ -66,7 +66,7 @@ def refuse_differences(
 
 
 def check_out(path: Path, settings: Settings, registry: Registry) -> None:
-    """Whether ``--out path`` may be begun or continued with these settings; raises UserError if not."""
+    """Raise UserError unless ``--out path`` may be begun or continued with these settings."""
     run = RunFolder(path)
     if not path.exists():
         return
@@ -100,7 +100,7 @@ def _line(run: RunFolder) -> str:
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")

@@ -132,7 +132,6 @@ class _Loop:
 
     def _turns(self, received: list[signal.Signals]) -> signal.Signals | None:
         trainer, settings = self.trainer, self.settings
-        saved = trainer.step
         self._clock.go_on()
         while trainer.step < settings.steps:
             trainer.turn()
@@ -150,15 +149,12 @@ class _Loop:
                 self._picture()
             if step % settings.checkpoint_every == 0 or last or stopped:
                 self._save()
-                saved = step
             if stopped:
                 return stopped
-        if saved != trainer.step or not self.run_.folder.model.exists():
-            self._save()
         return None
 
     def _agree(self, received: list[signal.Signals]) -> signal.Signals | None:
-        """The signal that ends the run, once every rank knows of it: else one would wait for the others."""
+        """The signal that ends the run, once every rank knows it: else one would wait for others."""
         if self.accelerator.num_processes == 1:
             return received[0] if received else None
         if self.accelerator.device.type != "cpu" and self.trainer.step % _AGREE_EVERY:
@@ -184,7 +180,8 @@ class _Loop:
         broken = [name for name, figure in figures.items() if not math.isfinite(figure)]
         if broken:
             raise UserError(
-                f"{broken[0]} is no number any more at turn {self.trainer.step}: the training has diverged",
+                f"{broken[0]} is no number any more at turn {self.trainer.step}: "
+                "the training has diverged",
                 hint="The checkpoints before it are kept; try smaller rates or weights, or fp32.",
             )
         for observer in self.observers:
@@ -216,7 +213,7 @@ class _Loop:
 
 
 def make_pictures(trainer: Trainer) -> dict[str, Any]:
-    """``samples``, and ``traversal`` where the prior has codes; networks in eval mode, averages where kept."""
+    """``samples``, and ``traversal`` if the prior has codes; from averages where kept, all in eval mode."""
     assembly, device = trainer.assembly, trainer.accelerator.device
     nets = trainer.networks() | trainer.averages
     model, prior, seed = assembly.model, assembly.prior, trainer.train.seed
@@ -269,7 +266,7 @@ class _Clock:
 
 @contextmanager
 def stop_signals() -> Iterator[list[signal.Signals]]:
-    """Collect SIGINT and SIGTERM instead of dying by them; a second one ends the program as usual."""
+    """Collect SIGINT and SIGTERM instead of dying by them; a second ends the program as usual."""
     received: list[signal.Signals] = []
 
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""The settings that belong to the host, as frozen dataclasses: one class for each table. Torch-free.
+"""The settings that belong to the host, as frozen dataclasses, one for each table. Torch-free.
 
 A plugin's ``Config`` is written the same way: a frozen, keyword-only dataclass whose fields are
 made by :func:`setting`, with ``annotated_types`` bounds where a value has a range.
@@ -46,13 +46,17 @@ class TrainSettings:
     images_every: Positive = setting(
         500, "turns between two pictures; the first comes after at most 100"
     )
-    sync_batchnorm: bool = setting(False, "normalise over the batch of all processes together")
+    sync_batchnorm: bool = setting(
+        default=False, help="normalise over the batch of all processes together"
+    )
     share_fakes: bool = setting(
-        False, "let critic and generator see one fake batch a turn, not a fresh one each"
+        default=False,
+        help="let critic and generator see one fake batch a turn, not a fresh one each",
     )
     ema_decay: Annotated[float, Ge(0), Lt(1)] = setting(
         0.0,
-        "keep an average of the model's `averaged` networks that forgets at this rate; 0 keeps none",
+        "keep an average of the model's `averaged` networks that forgets at this rate; "
+        "0 keeps none",
     )
 
 
@@ -122,5 +126,6 @@ class DataSettings:
     limit: Positive | None = setting(None, "train on the first n images only")
     broken_share: Annotated[float, Ge(0), Lt(1)] = setting(
         0.05,
-        "share of images that may be unreadable (they are skipped and counted) before the run is refused",
+        "share of images that may be unreadable (they are skipped and counted) "
+        "before the run is refused",
     )

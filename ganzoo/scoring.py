@@ -1,4 +1,4 @@
-"""Scores a run's exported model with every metric on offer, and keeps the result in ``scores.json``."""
+"""Scores a run's exported model with every metric on offer, and keeps them in ``scores.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The turn: every due phase takes one backward and one optimiser step. It knows no model and no loss."""
+"""The turn: every due phase takes one backward and optimiser step. It knows no model, no loss."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """The state of one training on one rank: networks, optimisers, averages, and the turn they are in."""
+    """One training's state on one rank: networks, optimisers, averages, and the turn they are in."""
 
     def __init__(
         self, assembly: Assembly, images: Data, train: TrainSettings, accelerator: Accelerator
@@ -60,9 +60,8 @@ class Trainer:
         if self.train.sync_batchnorm and self.accelerator.num_processes > 1:
             network = synchronise_batchnorm(network, self.accelerator.device)
         if not any(parameter.requires_grad for parameter in network.parameters()):
-            return network.to(
-                self.accelerator.device
-            )  # DDP refuses a network that has nothing to train
+            # DDP refuses a network that has nothing to train.
+            return network.to(self.accelerator.device)
         prepared: nn.Module = self.accelerator.prepare(network)
         return prepared
 
@@ -151,14 +150,15 @@ class Trainer:
         """Let these networks have gradients, and no other."""
         for name, parameters in self._trainable.items():
             for parameter in parameters:
-                parameter.requires_grad_(name in names)  # noqa: FBT003  torch's own signature
+                parameter.requires_grad_(name in names)
 
     def _reseed(self, rank: int) -> None:
         """Make whatever a network draws for itself a function of (seed, step, rank) too."""
         seed = mix(self.train.seed, self.step, "defaults", rank)
         torch.manual_seed(seed)
         random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002  the global generator is what a plugin may use unknowingly
+        # The global generator is what a plugin may use unknowingly.
+        np.random.seed(seed % 2**32)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -191,7 +191,6 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """All state that is the same on every rank."""
-        assembly = self.assembly
         return {
             "step": self.step,
             "networks": {name: net.state_dict() for name, net in self.networks().items()},
@@ -202,12 +201,12 @@ class Trainer:
         }
 
     def rank_state_dict(self) -> dict[str, Any]:
-        """The state that each rank has for itself: running statistics and the figures of the open window."""
+        """Each rank's own state: running statistics and the figures of the open window."""
         buffers = {name: dict(net.named_buffers()) for name, net in self.networks().items()}
         return {"buffers": buffers, "sums": self._sums, "counts": self._counts}
 
     def load_state_dict(self, state: dict[str, Any], rank_state: dict[str, Any] | None) -> None:
-        """Take back both; without a rank's own state (another world size) the shared one has to do."""
+        """Take back both; without a rank's own state (another world size) the shared one must do."""
         for name, net in self.networks().items():
             net.load_state_dict(state["networks"][name])
         for name, average in self.averages.items():

@@ -1,4 +1,4 @@
-"""Builds a trainer from parts that a test defines, without plugins and files: the loop that `ganzoo run` uses."""
+"""A trainer, the one `ganzoo run` uses, from parts that a test defines: no plugins, no files."""
 
 from __future__ import annotations
 

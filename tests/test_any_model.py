@@ -1,4 +1,4 @@
-"""The loop knows no GAN: models of five kinds, defined here, go through it and beat their untrained selves."""
+"""The loop knows no GAN: five kinds of model defined here train and beat their untrained selves."""
 
 from __future__ import annotations
 
@@ -60,8 +60,7 @@ def perceptron(*widths: int, last: nn.Module | None = None) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-# -- a VAE: one phase of its own, no adversary
-# --------------------------------------------------------------
+# A VAE: one phase of its own, no adversary
 
 
 class VAE(Model):
@@ -133,8 +132,7 @@ def test_a_vae_has_a_phase_of_its_own_and_learns_its_data() -> None:
     assert math.log(4) <= trained < 0.4 * untrained
 
 
-# -- WGAN-GP: critic repeats, a gradient of a gradient, and a known distribution
-# ------------------------------
+# WGAN-GP: critic repeats, a gradient of a gradient, and a known distribution
 
 
 class PointsGAN(Adversarial):
@@ -232,8 +230,7 @@ def test_wgan_gp_comes_near_a_known_mixture() -> None:
     assert len({(x > 0, y > 0) for x, y in made.tolist()}) == 4
 
 
-# -- a conditional GAN: labels of the data go into both networks
-# ----------------------------------------------
+# A conditional GAN: labels of the data go into both networks
 
 
 class ConditionalGAN(Adversarial):
@@ -298,8 +295,7 @@ def test_a_conditional_gan_draws_what_its_label_says() -> None:
     assert agreement() > 0.95 > untrained
 
 
-# -- a loss that brings a network and a phase
-# -------------------------------------------------------------
+# A loss that brings a network and a phase
 
 
 class BarsGAN(Adversarial):
@@ -359,8 +355,7 @@ def test_a_loss_can_bring_a_network_and_a_phase() -> None:
     assert (read == rows).all()
 
 
-# -- a loss that asks the discriminator again, and another network on its features
-# ------------------------------
+# A loss that asks the discriminator again, and another network on its features
 
 
 class GANWithReader(BarsGAN):
@@ -385,7 +380,7 @@ class ReaderLearns(Loss):
 
 
 class AugmentationConsistency(Loss):
-    """q's answer for a real image and for a noisy view of it must agree: discriminator and q are asked again."""
+    """q must answer alike for a real image and a noisy view: asks discriminator and q again."""
 
     needs = ("discriminator", "q")
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from builders import loss_part, make_trainer, part, run_turns, same, settings_of, weights_of
+from torch import Tensor, nn
+
 from ganzoo import Draw, Loss, Model, Networks, Pass, Phase
 from ganzoo.checkpoint import DamagedCheckpointError, check, newest, restore, save
 from ganzoo.errors import UserError
-from ganzoo.training import Trainer
-from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ganzoo.training import Trainer
 
 
 class Line(Model):
@@ -97,7 +101,9 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete", "manifest", "no manifest"])
-def test_a_damaged_checkpoint_is_named_and_an_older_whole_one_taken(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_is_named_and_an_older_whole_one_taken(
+    tmp_path: Path, damage: str
+) -> None:
     trainer = trainer_of()
     for _ in range(2):
         run_turns(trainer, 1)
@@ -128,7 +134,9 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     trainer = trainer_of()
     run_turns(trainer, 1)
     path = save(trainer, tmp_path, keep=1)
-    with pytest.raises(UserError, match="checkpoint of another model: it has networks line, this one has curve"):
+    with pytest.raises(
+        UserError, match="checkpoint of another model: it has networks line, this one has curve"
+    ):
         restore(trainer_of(Other), check(path))
     with pytest.raises(UserError, match="does not fit this model"):
         restore(trainer_of(width=3), check(path))

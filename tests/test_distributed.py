@@ -26,16 +26,22 @@ def run(command: list[str], cwd: Path, **environment: str) -> subprocess.Complet
         "PYTHONPATH": str(HERE),
         **environment,
     }
-    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
-def launched(cwd: Path, *arguments: str, port: int, **environment: str) -> subprocess.CompletedProcess[str]:
+def launched(
+    cwd: Path, *arguments: str, port: int, **environment: str
+) -> subprocess.CompletedProcess[str]:
     command = [*LAUNCH, "--main_process_port", str(port), *arguments]
     return run(command, cwd, **environment)
 
 
 @pytest.fixture(scope="module", params=["plain", "sync"])
-def records(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def records(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What one process and each of two saw, without BatchNorm and with train.sync_batchnorm."""
     out, kind = tmp_path_factory.mktemp("ranks"), request.param
     program = str(HERE / "programs" / "three_turns.py")
@@ -45,19 +51,26 @@ def records(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     ):
         assert finished.returncode == 0, finished.stderr
     return {
-        name: torch.load(out / f"{kind}-{name}.pt", weights_only=False) for name in ("1-0", "2-0", "2-1")
+        name: torch.load(out / f"{kind}-{name}.pt", weights_only=False)
+        for name in ("1-0", "2-0", "2-1")
     }
 
 
 def test_ranks_see_disjoint_slices_of_what_one_process_sees(records: dict[str, Any]) -> None:
-    for one, first, second in zip(*(records[name]["seen"] for name in ("1-0", "2-0", "2-1")), strict=True):
+    for one, first, second in zip(
+        *(records[name]["seen"] for name in ("1-0", "2-0", "2-1")), strict=True
+    ):
         assert not set(first.tolist()) & set(second.tolist())
         assert torch.equal(torch.cat([first, second]), one)
-    for one, first, second in zip(*(records[name]["latents"] for name in ("1-0", "2-0", "2-1")), strict=True):
+    for one, first, second in zip(
+        *(records[name]["latents"] for name in ("1-0", "2-0", "2-1")), strict=True
+    ):
         assert torch.equal(torch.cat([first, second]), one)
 
 
-def test_ranks_hold_the_same_parameters_to_the_bit_after_every_turn(records: dict[str, Any]) -> None:
+def test_ranks_hold_the_same_parameters_to_the_bit_after_every_turn(
+    records: dict[str, Any],
+) -> None:
     for first, second in zip(records["2-0"]["weights"], records["2-1"]["weights"], strict=True):
         for key, value in first.items():
             assert torch.equal(value, second[key]), key
@@ -73,7 +86,16 @@ def test_two_processes_make_the_update_that_one_makes(records: dict[str, Any]) -
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_command_runs_under_accelerate_launch(tmp_path: Path, precision: str) -> None:
-    arguments = ["run", "infogan", "--steps", "2", "--out", "two", "--set", f"train.precision={precision}"]
+    arguments = [
+        "run",
+        "infogan",
+        "--steps",
+        "2",
+        "--out",
+        "two",
+        "--set",
+        f"train.precision={precision}",
+    ]
     arguments += ["--set", "model.generator_dense=[16]", "--set", "model.discriminator_dense=[16]"]
     arguments += ["--set", "data.limit=256", "--set", "train.batch_size=16", "--json"]
     finished = launched(tmp_path, "-m", "ganzoo", *arguments, port=29532)
@@ -83,7 +105,9 @@ def test_the_command_runs_under_accelerate_launch(tmp_path: Path, precision: str
     assert environment["precision"] == precision
     printed = json.loads(finished.stdout)  # one rank prints
     assert printed["scores"]["r2/slant"]["n"] > 0
-    assert sorted(path.name for path in (tmp_path / "two/checkpoints/step-000002").glob("rank-*")) == [
+    assert sorted(
+        path.name for path in (tmp_path / "two/checkpoints/step-000002").glob("rank-*")
+    ) == [
         "rank-000.pt",
         "rank-001.pt",
     ]

@@ -13,7 +13,9 @@ CPU = torch.device("cpu")
 DRAW = Draw(seed=1, step=2, rank=0, world=1, batch_size=8, device=CPU, phase="critic")
 
 
-@pytest.mark.parametrize("change", [{"seed": 2}, {"step": 3}, {"phase": "generator"}, {"repeat": 1}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 2}, {"step": 3}, {"phase": "generator"}, {"repeat": 1}]
+)
 def test_a_draw_depends_on_each_of_its_coordinates(change: dict[str, object]) -> None:
     assert torch.equal(replace(DRAW).normal(8, 3), replace(DRAW).normal(8, 3))
     assert not torch.equal(replace(DRAW).normal(8, 3), replace(DRAW, **change).normal(8, 3))
@@ -27,7 +29,9 @@ def test_two_draws_of_one_phase_differ() -> None:
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
 def test_ranks_hold_the_slices_of_what_one_process_draws(kind: str) -> None:
     whole = getattr(replace(DRAW), kind)(8, 2)
-    halves = [getattr(replace(DRAW, rank=rank, world=2, batch_size=4), kind)(4, 2) for rank in (0, 1)]
+    halves = [
+        getattr(replace(DRAW, rank=rank, world=2, batch_size=4), kind)(4, 2) for rank in (0, 1)
+    ]
     assert torch.equal(torch.cat(halves), whole)
 
 

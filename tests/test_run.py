@@ -18,11 +18,7 @@ from ganzoo import checkpoint
 from ganzoo.cli import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from click.testing import Result
-
-Command = "Callable[..., Result]"
 
 SMALL = [
     "model.generator_dense=[16]",
@@ -44,7 +40,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> 
 
 @pytest.fixture
 def ganzoo() -> Any:
-    """``ganzoo("run", "infogan", settings=[...])`` is what a user gets; small networks by default."""
+    """``ganzoo("run", "infogan", settings=[...])`` as a user runs it; small networks by default."""
 
     def invoke(*arguments: str, settings: list[str] = SMALL) -> Result:
         given = [word for setting in settings for word in ("--set", setting)]
@@ -99,14 +95,20 @@ def test_metrics_and_scores_have_their_pinned_form(ganzoo: Any) -> None:
     assert [line["step"] for line in lines] == [2, 4, 6]
     for line in lines:
         assert {"step", "seconds", "images_per_second"} <= set(line)
-        assert {f"loss/{p}/{n}" for p in ("critic", "generator") for n in ("adversarial", "mutual_information")} <= set(line)
+        assert {
+            f"loss/{p}/{n}"
+            for p in ("critic", "generator")
+            for n in ("adversarial", "mutual_information")
+        } <= set(line)
     assert lines[0]["images_per_second"] is None
     assert lines[1]["images_per_second"] > 0
     document = json.loads(Path("x/scores.json").read_text())
     assert document["schema"] == 1
     accuracy = document["scores"]["category_accuracy/digit"]
     assert (accuracy["split"], accuracy["n"], accuracy["ema"]) == ("test", 10000, False)
-    assert {"mi_nats/digit", "nmi/digit", "ari/digit", "r2/slant", "spearman/width"} <= set(document["scores"])
+    assert {"mi_nats/digit", "nmi/digit", "ari/digit", "r2/slant", "spearman/width"} <= set(
+        document["scores"]
+    )
 
 
 def test_dcgan_runs_without_codes_and_says_so(ganzoo: Any) -> None:
@@ -135,7 +137,11 @@ def test_a_continued_run_equals_an_uninterrupted_one(ganzoo: Any, model: str) ->
     def timeless(folder: str) -> list[dict[str, Any]]:
         # The shorter run reported its last turn, too, which cuts one window in two.
         return [
-            {key: value for key, value in line.items() if key not in ("seconds", "images_per_second")}
+            {
+                key: value
+                for key, value in line.items()
+                if key not in ("seconds", "images_per_second")
+            }
             for line in records(folder)
             if line["step"] in (2, 6)
         ]
@@ -199,7 +205,9 @@ def test_a_place_that_cannot_be_written_is_one_line(ganzoo: Any) -> None:
     assert "Traceback" not in result.output
 
 
-def test_a_full_disk_keeps_the_last_checkpoint(ganzoo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_last_checkpoint(
+    ganzoo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(ganzoo, "dcgan", "--steps", "2", "--out", "x")
     save, calls = torch.save, []
 
@@ -321,7 +329,9 @@ def test_infogan_takes_wasserstein_and_gradient_penalty_by_settings_alone(ganzoo
 
 
 def test_saved_settings_are_a_config_for_the_same_run(ganzoo: Any) -> None:
-    run(ganzoo, "infogan", "--steps", "2", "--out", "x", settings=[*SMALL, "prior.codes.slant=none"])
+    run(
+        ganzoo, "infogan", "--steps", "2", "--out", "x", settings=[*SMALL, "prior.codes.slant=none"]
+    )
     run(ganzoo, "infogan", "--config", "x/settings.toml", "--out", "y", settings=[])
     assert Path("x/settings.toml").read_text() == Path("y/settings.toml").read_text()
     assert all(torch.equal(value, weights("y")[key]) for key, value in weights("x").items())
@@ -354,14 +364,22 @@ def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["sample", "x", "--code", "digit=10"], "code digit should be a category from 0 to 9, not '10'"),
+        (
+            ["sample", "x", "--code", "digit=10"],
+            "code digit should be a category from 0 to 9, not '10'",
+        ),
         (["sample", "x", "--code", "digit"], "--code digit says no value"),
-        (["sample", "x", "--code", "colour=1"], "there is no code 'colour': this model has digit, slant, width"),
+        (
+            ["sample", "x", "--code", "colour=1"],
+            "there is no code 'colour': this model has digit, slant, width",
+        ),
         (["traverse", "x", "--code", "colour"], "there is no code 'colour'"),
         (["traverse", "x", "--range", "1", "-1"], "goes nowhere"),
     ],
 )
-def test_a_wrong_code_is_named_with_those_there_are(ganzoo: Any, arguments: list[str], said: str) -> None:
+def test_a_wrong_code_is_named_with_those_there_are(
+    ganzoo: Any, arguments: list[str], said: str
+) -> None:
     run(ganzoo, "infogan", "--steps", "1", "--out", "x")
     before = sorted(Path("x").iterdir())
     result = ganzoo(*arguments, settings=[])
@@ -382,7 +400,17 @@ def test_a_damaged_model_is_named(ganzoo: Any) -> None:
 def test_no_file_of_a_run_tells_where_or_who(ganzoo: Any, tmp_path: Path) -> None:
     photographs(tmp_path / "photos")
     settings = ["train.batch_size=8", "train.precision=fp32"]
-    run(ganzoo, "dcgan", "--data", str(tmp_path / "photos"), "--steps", "1", "--out", "x", settings=settings)
+    run(
+        ganzoo,
+        "dcgan",
+        "--data",
+        str(tmp_path / "photos"),
+        "--steps",
+        "1",
+        "--out",
+        "x",
+        settings=settings,
+    )
     for path in Path("x").rglob("*"):
         if path.suffix in (".toml", ".json", ".jsonl"):
             assert str(tmp_path) not in path.read_text(), path

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from safetensors.torch import load_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SETTINGS = [
     "model.generator_dense=[16]",
@@ -26,7 +29,11 @@ pytestmark = pytest.mark.slow
 
 
 def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    given = [word for setting in SETTINGS for word in ("--set", setting)] if "--out" in arguments else []
+    given = (
+        [word for setting in SETTINGS for word in ("--set", setting)]
+        if "--out" in arguments
+        else []
+    )
     return subprocess.Popen(
         [sys.executable, "-m", "ganzoo", "run", *arguments, *given],
         cwd=cwd,
@@ -46,7 +53,9 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_run_goes_on_to_the_bit(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     process = start(tmp_path, "dcgan", "--out", "x", "--steps", "100000")
     wait_for(tmp_path / "x/metrics.jsonl", process)
     process.send_signal(number)
@@ -58,7 +67,10 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_bit(tmp_path: Path, number: s
 
     (saved,) = (tmp_path / "x/checkpoints").glob("step-*")
     steps = str(int(saved.name.removeprefix("step-")) + 3)
-    for arguments in (["--resume", "x", "--steps", steps], ["dcgan", "--out", "y", "--steps", steps]):
+    for arguments in (
+        ["--resume", "x", "--steps", steps],
+        ["dcgan", "--out", "y", "--steps", steps],
+    ):
         finished = start(tmp_path, *arguments)
         _, told = finished.communicate(timeout=300)
         assert finished.returncode == 0, told

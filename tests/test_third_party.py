@@ -22,7 +22,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     copy = tmp_path_factory.mktemp("source") / "stripes"
     shutil.copytree(SOURCE, copy)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     subprocess.run([*command, "--target", str(folder), str(copy)], check=True)
     return folder
 
@@ -47,20 +55,43 @@ def test_it_is_listed_with_its_package_and_version(installed: Path, tmp_path: Pa
     assert (loss["package"], loss["version"]) == ("ganzoo-stripes", "0.3")
 
 
-def test_its_loss_and_data_serve_a_model_of_another_package(installed: Path, tmp_path: Path) -> None:
-    settings = ["model.generator_dense=[16]", "model.discriminator_dense=[16]", "train.batch_size=16"]
+def test_its_loss_and_data_serve_a_model_of_another_package(
+    installed: Path, tmp_path: Path
+) -> None:
+    settings = [
+        "model.generator_dense=[16]",
+        "model.discriminator_dense=[16]",
+        "train.batch_size=16",
+    ]
     settings += ["loss.total_variation.weight=0.1"]
     given = [word for setting in settings for word in ("--set", setting)]
     finished = ganzoo(
-        installed, tmp_path, "run", "infogan", "--data", "stripes", "--steps", "3", "--out", "x", *given
+        installed,
+        tmp_path,
+        "run",
+        "infogan",
+        "--data",
+        "stripes",
+        "--steps",
+        "3",
+        "--out",
+        "x",
+        *given,
     )
     assert finished.returncode == 0, finished.stderr
     last = json.loads((tmp_path / "x/metrics.jsonl").read_text().splitlines()[-1])
     assert last["loss/generator/total_variation"] > 0
-    assert "ganzoo-stripes" in json.loads((tmp_path / "x/model/config.json").read_text())["packages"]
+    assert (
+        "ganzoo-stripes" in json.loads((tmp_path / "x/model/config.json").read_text())["packages"]
+    )
 
 
 def test_it_works_with_the_built_in_plugins_left_out(installed: Path, tmp_path: Path) -> None:
     alone = ganzoo(installed, tmp_path, "plugins", "--json", GANZOO_PLUGINS="stripes")
-    states = {item["name"]: item["state"] for item in json.loads(alone.stdout)["plugins"]}
-    assert states == {"bundled": "disabled", "dcgan": "disabled", "infogan": "disabled", "stripes": "loaded"}
+    states = {item["name"]: item["state"] for item in json.loads(alone.stdout)}
+    assert states == {
+        "bundled": "disabled",
+        "dcgan": "disabled",
+        "infogan": "disabled",
+        "stripes": "loaded",
+    }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -17,12 +16,16 @@ from builders import (
     settings_of,
     weights_of,
 )
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
 from ganzoo import Adversarial, Context, Latents, Loss, Pass, Phase, Prior
 from ganzoo.errors import SettingsError
 from ganzoo.loss import Measured
 from ganzoo.schema import OptimSettings
-from torch import Tensor, nn
-from torch.nn.functional import softplus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Uniform(Prior):
@@ -36,7 +39,9 @@ class Uniform(Prior):
 class Critic(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1)
+        )
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         return {"logits": self.layers(image).squeeze(1)}
@@ -50,7 +55,9 @@ class Tiny(Adversarial):
         every: int = 1
 
     def networks(self) -> dict[str, nn.Module]:
-        generator = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.2), nn.Tanh(), nn.Unflatten(1, (1, 2, 2)))
+        generator = nn.Sequential(
+            nn.Linear(3, 4), nn.Dropout(0.2), nn.Tanh(), nn.Unflatten(1, (1, 2, 2))
+        )
         return {"generator": generator, "discriminator": Critic()}
 
     def phases(self) -> list[Phase]:
@@ -94,10 +101,14 @@ def images(count: int = 50) -> Tensor:
     return torch.randint(256, (count, 1, 2, 2), generator=generator).to(torch.uint8)
 
 
-def trainer_of(losses: dict[str, Any] | None = None, model: dict[str, Any] | None = None, **train: Any) -> Any:
+def trainer_of(
+    losses: dict[str, Any] | None = None, model: dict[str, Any] | None = None, **train: Any
+) -> Any:
     losses = losses or {"players": loss_part(Players)}
     train = {"batch_size": 16} | train
-    return make_trainer(settings_of(part(Tiny, **(model or {})), losses, prior=part(Uniform), **train), images())
+    return make_trainer(
+        settings_of(part(Tiny, **(model or {})), losses, prior=part(Uniform), **train), images()
+    )
 
 
 def test_a_phase_moves_only_the_networks_it_trains() -> None:
@@ -135,7 +146,9 @@ def test_a_ramp_raises_the_weight_from_nothing() -> None:
 
 
 def test_a_lazy_loss_is_as_strong_on_average_as_an_eager_one() -> None:
-    trainer = trainer_of({"players": loss_part(Players), "watch": loss_part(Watch, weight=0.5, every=4)})
+    trainer = trainer_of(
+        {"players": loss_part(Players), "watch": loss_part(Watch, weight=0.5, every=4)}
+    )
     term = next(term for term in trainer.assembly.terms["critic"] if term.loss == "watch")
     weights = [term.weight_at(step) for step in range(8)]
     assert weights == [2, 0, 0, 0, 2, 0, 0, 0]
@@ -174,7 +187,9 @@ def test_a_phase_can_be_due_every_other_turn() -> None:
     before = weights_of(trainer)
     run_turns(trainer, 1)
     after = weights_of(trainer)
-    assert all(torch.equal(before[key], after[key]) for key in before if key.startswith("generator"))
+    assert all(
+        torch.equal(before[key], after[key]) for key in before if key.startswith("generator")
+    )
 
 
 def test_phases_draw_fakes_of_their_own_unless_they_share() -> None:
@@ -235,7 +250,9 @@ def test_a_loss_that_needs_a_network_names_it_and_those_there_are() -> None:
     class Needy(Players):
         needs = ("q",)
 
-    with pytest.raises(SettingsError, match="needs a network 'q'; this model has generator, discriminator"):
+    with pytest.raises(
+        SettingsError, match="needs a network 'q'; this model has generator, discriminator"
+    ):
         trainer_of({"needy": loss_part(Needy)})
 
 
@@ -255,7 +272,9 @@ def test_a_loss_for_no_phase_of_the_model_is_refused() -> None:
         def terms(self) -> Mapping[str, Any]:
             return {"elbo": lambda pass_: torch.zeros(())}
 
-    with pytest.raises(SettingsError, match="belongs to the phase elbo; this model has critic, generator"):
+    with pytest.raises(
+        SettingsError, match="belongs to the phase elbo; this model has critic, generator"
+    ):
         trainer_of({"elsewhere": loss_part(Elsewhere)})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,8 @@ def sample_command(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="PNG file to write, with a GIF of the same name beside it. [default: traverse-CODE.png in RUN]",
+    help="PNG file to write, with a GIF of the same name beside it. "
+    "[default: traverse-CODE.png in RUN]",
 )
 @click.pass_obj
 def traverse_command(
@@ -101,10 +103,18 @@ def traverse_command(
     chosen = codes or tuple(known)
     path = output or folder.path / f"traverse-{'-'.join(codes) or 'all'}.png"
     assert loaded.prior is not None
-    common = {"rows": rows, "seed": seed, "device": loaded.device, "span": span}
-    sheet = traversals(loaded.prior, loaded.generate, codes=chosen, **common)
-    _save(traversal_sheet(sheet, span=loaded.model.image_range), path)
-    smooth = traversals(loaded.prior, loaded.generate, codes=chosen, steps=FRAMES, **common)
+    moved = partial(
+        traversals,
+        loaded.prior,
+        loaded.generate,
+        rows=rows,
+        seed=seed,
+        device=loaded.device,
+        codes=chosen,
+        span=span,
+    )
+    _save(traversal_sheet(moved(), span=loaded.model.image_range), path)
+    smooth = moved(steps=FRAMES)
     for moving in smooth:
         gif = path.with_suffix(".gif")
         if len(smooth) > 1:

@@ -75,7 +75,7 @@ def run_command(
       ganzoo run infogan --data photos/ --steps 20000
       ganzoo run infogan --set prior.codes.digit='categorical(20)'
       accelerate launch -m ganzoo run infogan
-    """
+    """  # noqa: D301  click reads the control character, not the two letters
     from ganzoo.plan import Request
     from ganzoo.settings import Assignment
 
@@ -109,7 +109,8 @@ class _Task:
     @property
     def tells(self) -> bool:
         """Whether this is the process that talks."""
-        return self.launch.accelerator.is_main_process
+        tells: bool = self.launch.accelerator.is_main_process
+        return tells
 
 
 def _prepare(registry: Registry, request: Request, out: Path | None, resume: str | None) -> _Task:
@@ -182,17 +183,20 @@ def _heading(task: _Task, folder: RunFolder, remarks: Sequence[str] = ()) -> lis
     train = settings.train
     first = min(FIRST_PICTURE, train.images_every, train.steps)
     sizes = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    colours = "grey" if channels == 1 else "colour"
+    images = f"{data.count:,} {colours} images, {height}x{width}"
     lines = [
         f"{settings.model.name}, preset {settings.preset}, in {launch.precision} ({launch.why})",
         f"  device    {launch.describe_device()}",
-        f"  data      {data.name} {settings.data.split}: {data.count:,} {'grey' if channels == 1 else 'colour'} "
-        f"images, {height}x{width}",
+        f"  data      {data.name} {settings.data.split}: {images}",
         f"  networks  {sizes} parameters",
         f"  training  {train.steps:,} turns of {train.batch_size} images, seed {train.seed}",
         f"  folder    {folder.path}",
         f"  pictures  {folder.picture('samples')}, from turn {first} on",
     ]
-    return lines + [f"  note      {note}" for note in (*plan.notes, *(remarks or plan.source.notes))]
+    return lines + [
+        f"  note      {note}" for note in (*plan.notes, *(remarks or plan.source.notes))
+    ]
 
 
 def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
@@ -241,7 +245,7 @@ def _show_plan(task: _Task, *, as_json: bool) -> None:
         return
     plan, settings = task.plan, task.plan.settings
     counts = plan.assembly.parameter_counts()
-    phases = {
+    phases: dict[str, dict[str, Any]] = {
         phase.name: {
             "trains": list(phase.trains),
             "losses": {term.loss: term.weight for term in plan.assembly.terms[phase.name]},

@@ -40,7 +40,8 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
     """
     name = settings.name
     if not name:
-        raise UserError("data.name is empty: no data set is named", hint=_offered(registry))
+        hint = f"Name one with --data: {_offered(registry)}, or a Hub id."
+        raise UserError("data.name is empty: no data set is named", hint=hint)
     if (":" in name and not _is_path(name)) or registry.matching("dataset", name):
         return _open_offered(settings, registry, split)
     path = Path(name).expanduser().absolute()  # rows are read later, relative to their folder
@@ -124,9 +125,8 @@ def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
         loaded = load_hub(name, config=settings.config, revision=settings.revision)
     except OfflineError as error:
         raise UserError(
-            f"{name!r} is no file or folder here, and without network it cannot be had from the "
-            f"Hugging Face Hub{near}",
-            hint=_offered(registry),
+            f"{name!r} is no file or folder here, and cannot be had from the Hugging Face Hub without "
+            f"network{near}; without it take {_offered(registry)}"
         ) from error
     except UserError as error:
         raise UserError(f"{error.what}{near}", hint=error.hint) from error
@@ -158,11 +158,8 @@ def _tabular(
 
 
 def _offered(registry: Registry) -> str:
-    offers = registry.all("dataset")
-    if not offers:
-        return "No plugin offers a data set; give a folder of images or a data file."
-    names = ", ".join(sorted({offer.name for offer in offers}))
-    return f"These need no network: {names}; or give a folder of images or a data file."
+    names = sorted({offer.name for offer in registry.all("dataset")})
+    return ", ".join([*names, "a folder of images or a data file"])
 
 
 def _is_path(name: str) -> bool:

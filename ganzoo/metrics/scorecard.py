@@ -151,7 +151,8 @@ def _value_text(score: Score) -> str:
     share = score.unit == "share"
     text = _number(score.value, share=share)
     if "standard_error" in score.extra:
-        text += f" ± {_number(score.extra['standard_error'], share=share)}"
+        error = score.extra["standard_error"] * (100 if share else 1)
+        text += f" ± {error:.1g}"
     ceiling = score.extra.get("ceiling")
     if ceiling is not None:
         text += f" of {_number(ceiling, share=share)}"

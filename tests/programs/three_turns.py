@@ -1,4 +1,4 @@
-"""Takes three turns of a small GAN and writes what happened on each rank; started by test_distributed.py."""
+"""Three turns of a small GAN, and what each rank saw; started by test_distributed.py."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Noise(Prior):
 class Critic(nn.Module):
     def __init__(self, normalised: bool) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(
-            nn.Conv2d(1, 4, 4, 2, 1), nn.BatchNorm2d(4) if normalised else nn.Identity(), nn.LeakyReLU(0.2), nn.Flatten()
-        )
+        # A bias before BatchNorm has no effect; its gradient is rounding, which Adam would blow up.
+        convolution = nn.Conv2d(1, 4, 4, 2, 1, bias=not normalised)
+        norm = nn.BatchNorm2d(4) if normalised else nn.Identity()
+        self.trunk = nn.Sequential(convolution, norm, nn.LeakyReLU(0.2), nn.Flatten())
         self.head = nn.Linear(16, 1)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -45,7 +46,8 @@ class GAN(Adversarial):
 
     def networks(self) -> dict[str, nn.Module]:
         middle = nn.BatchNorm1d(16) if self.normalised else nn.Identity()
-        generator = nn.Sequential(nn.Linear(4, 16), middle, nn.Tanh(), nn.Unflatten(1, (1, 4, 4)))
+        first = nn.Linear(4, 16, bias=not self.normalised)
+        generator = nn.Sequential(first, middle, nn.Tanh(), nn.Unflatten(1, (1, 4, 4)))
         return {
             "generator": generator,
             "discriminator": Critic(self.normalised),
@@ -60,7 +62,9 @@ class NormalisedGAN(GAN):
 class Players(Loss):
     def terms(self) -> Mapping[str, Any]:
         return {
-            "critic": lambda pass_: (softplus(-pass_.on_real["logits"]) + softplus(pass_.on_fake["logits"])).mean(),
+            "critic": lambda pass_: (
+                softplus(-pass_.on_real["logits"]) + softplus(pass_.on_fake["logits"])
+            ).mean(),
             "generator": lambda pass_: softplus(-pass_.on_fake["logits"]).mean(),
         }
 
@@ -80,7 +84,9 @@ class Even(Loss):
 
 def main() -> None:
     out, kind = Path(sys.argv[1]), sys.argv[2]
-    images = torch.randint(256, (40, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images = torch.randint(256, (40, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(
+        torch.uint8
+    )
     images[:, 0, 0, 0] = torch.arange(40).to(torch.uint8)  # tells which image it is
     losses = {"players": loss_part(Players), "even": loss_part(Even)}
     model = part(NormalisedGAN if kind == "sync" else GAN)
@@ -103,7 +109,10 @@ def main() -> None:
         trainer.turn()
         record["weights"].append(weights_of(trainer))
     record["figures"] = trainer.collect()
-    torch.save(record, out / f"{kind}-{trainer.accelerator.num_processes}-{trainer.accelerator.process_index}.pt")
+    torch.save(
+        record,
+        out / f"{kind}-{trainer.accelerator.num_processes}-{trainer.accelerator.process_index}.pt",
+    )
     trainer.accelerator.end_training()
 
 

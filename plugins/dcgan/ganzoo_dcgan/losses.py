@@ -1,4 +1,4 @@
-"""The losses of the two players: any of them serves any model with a critic's and a generator's phase."""
+"""The losses of the two players: each serves any model with a critic's and a generator's phase."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,10 @@ class _TwoPlayers(Loss):
 
 
 class NonSaturating(_TwoPlayers):
-    """-log D(x) - log(1 - D(G(z))) against -log D(G(z)) (Goodfellow et al. 2014, section 3), on logits."""
+    """-log D(x) - log(1 - D(G(z))) against -log D(G(z)), on logits.
+
+    Goodfellow et al. 2014, section 3.
+    """
 
     def critic(self, pass_: Pass) -> Tensor:
         """Tell real from fake."""
@@ -63,7 +66,10 @@ class Hinge(_TwoPlayers):
 
 
 class Wasserstein(_TwoPlayers):
-    """E D(G(z)) - E D(x) against -E D(G(z)) (Arjovsky et al. 2017, eq. 2); needs ``gradient_penalty``."""
+    """E D(G(z)) - E D(x) against -E D(G(z)) (Arjovsky et al. 2017, eq. 2).
+
+    Needs ``gradient_penalty`` beside it.
+    """
 
     def critic(self, pass_: Pass) -> Tensor:
         """Minus the estimated distance."""
@@ -75,9 +81,9 @@ class Wasserstein(_TwoPlayers):
 
 
 class GradientPenalty(Loss):
-    """(|grad D| - 1)^2 on points between real and fake (Gulrajani et al. 2017, eq. 3; weight 10 there).
+    """(|grad D| - 1)^2 on points between real and fake (Gulrajani et al. 2017, eq. 3).
 
-    The discriminator must treat images one by one: set ``model.discriminator_norm = "none"``.
+    The weight is 10 there. The discriminator must treat images one by one: set ``model.discriminator_norm = "none"``.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -102,4 +108,5 @@ class GradientPenalty(Loss):
         logits = pass_.nets["discriminator"](between)["logits"]
         (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
         norm = gradient.flatten(1).norm(dim=1)
-        return (norm - self.config.target).square().mean()
+        penalty: Tensor = (norm - self.config.target).square().mean()
+        return penalty

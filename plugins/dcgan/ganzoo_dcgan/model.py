@@ -79,7 +79,7 @@ class DCGAN(Adversarial):
 
 
 def channels_for(side: int) -> Widths:
-    """Widths that halve ``side`` while it stays even and at least 4: 64, doubled each time up to 512."""
+    """Widths that halve ``side`` while it is even and at least 4: 64, doubled each time up to 512."""
     widths: list[int] = []
     while side % 2 == 0 and side // 2 >= 4:
         side //= 2
@@ -93,7 +93,7 @@ def _check_side(name: str, channels: Widths, context: Context) -> None:
     if height != width or height % step or not channels:
         fitting = max(4 * step, height // step * step)
         raise UserError(
-            f"images of {height}x{width} do not fit model.{name}: its {len(channels)} layers need a square side "
-            f"that {step} divides",
+            f"images of {height}x{width} do not fit model.{name}: "
+            f"its {len(channels)} layers need a square side that {step} divides",
             hint=f"Set data.size to {fitting}, or take --preset images.",
         )

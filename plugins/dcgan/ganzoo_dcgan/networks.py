@@ -12,10 +12,11 @@ Norm = Literal["batch", "none"]
 
 
 class Generator(nn.Module):
-    """Latents (n, size) to images (n, C, H, W): dense layers, then up-convolutions that double the side.
+    """Latents (n, size) to images (n, C, H, W): dense layers, then up-convolutions.
 
-    The last dense layer gives ``channels[0]`` maps of H / 2^len(channels); its BatchNorm is per
-    unit, as in the papers' own code. ``sigmoid`` ends in [0, 1], otherwise tanh ends in [-1, 1].
+    The last dense layer gives ``channels[0]`` maps of H / 2^len(channels), and each up-convolution
+    doubles the side. The BatchNorm of dense layers is per unit, as in the papers' own code.
+    ``sigmoid`` ends in [0, 1], otherwise tanh ends in [-1, 1].
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (n, C, H, W) to ``logits`` (n,) and the ``features`` (n, feature_size) before the last layer.
+    """Images (n, C, H, W) to ``logits`` (n,) and ``features`` (n, feature_size).
 
     Convolutions that halve the side, then dense layers; BatchNorm after all but the first layer.
+    The features are what the last layer reads.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(self.feature_size, 1)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(n, C, H, W) to logits and features; both, because behind DDP only ``forward`` can be called."""
+        """(n, C, H, W) to logits and features: both, as behind DDP only ``forward`` can be called."""
         features = self.trunk(images)
         return {"logits": self.head(features).squeeze(1), "features": features}
 

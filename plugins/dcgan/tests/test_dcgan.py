@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import nn
+
+from ganzoo import Context, DataInfo, Draw, Pass, UserError
 from ganzoo_dcgan.losses import GradientPenalty, Hinge, NonSaturating, Wasserstein
 from ganzoo_dcgan.model import DCGAN, channels_for
 from ganzoo_dcgan.networks import Discriminator, Generator, initialise
 from ganzoo_dcgan.priors import Noise
-from torch import nn
-
-from ganzoo import Context, DataInfo, Draw, Pass, UserError
 
 CPU = torch.device("cpu")
 
@@ -50,7 +50,9 @@ def test_the_number_of_layers_follows_the_side(side: int, widths: tuple[int, ...
 
 @pytest.mark.parametrize("side", [32, 40, 48, 64, 96, 128])
 @pytest.mark.parametrize("colours", [1, 3])
-def test_any_side_from_32_to_128_fits_without_being_told_the_layers(side: int, colours: int) -> None:
+def test_any_side_from_32_to_128_fits_without_being_told_the_layers(
+    side: int, colours: int
+) -> None:
     dcgan = model(side, colours)
     nets = dcgan.networks()
     images = dcgan.generate(nets, dcgan.prior.sample(2, generator=None, device=CPU))["image"]
@@ -131,4 +133,6 @@ def test_the_gradient_penalty_measures_the_distance_of_the_norm_from_its_target(
     penalty = GradientPenalty("gp", GradientPenalty.Config(), context).terms()["critic"]
     images = {"image": torch.rand(5, 1, 2, 2)}
     draw = Draw(0, 0, 0, 1, 5, CPU)
-    assert penalty(Pass({"discriminator": Slope()}, draw, images, None, images)).item() == pytest.approx(4)
+    assert penalty(
+        Pass({"discriminator": Slope()}, draw, images, None, images)
+    ).item() == pytest.approx(4)

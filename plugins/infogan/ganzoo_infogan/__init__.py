@@ -1,1 +1,1 @@
-"""InfoGAN as a plugin on top of DCGAN: codes, a network that reads them, and the mutual information loss."""
+"""InfoGAN as a plugin on DCGAN: codes, a network to read them, and the mutual information loss."""

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge
+
 from ganzoo.errors import UserError
 from ganzoo.loss import Loss, Measured, TermFunction
 from ganzoo.model import Context, Pass
 from ganzoo.schema import setting
-
 from ganzoo_infogan.codes import Categorical
 
 
 class MutualInformation(Loss):
-    """-L_I without its constant H(c): the mean over the batch of -log Q(c | G(z, c)), summed over the codes.
+    """-L_I without its constant H(c): the batch mean of -log Q(c | G(z, c)), summed over the codes.
 
-    L_I = E log Q(c | G(z, c)) + H(c) bounds the information between codes and images from below (Chen et al.
-    2016, eq. 4 and 5). The term belongs to the phase that trains ``q`` and, where that is another one, to the
-    phase that trains ``generator``. Each code's L_I in nats is reported as ``mi_nats/<code>``.
+    L_I = E log Q(c | G(z, c)) + H(c) bounds the information between codes and images from below
+    (Chen et al. 2016, eq. 4 and 5). The term belongs to the phase that trains ``q`` and, where that
+    is another one, to the phase that trains ``generator``. Each code's L_I in nats is reported as
+    ``mi_nats/<code>``.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class MutualInformation(Loss):
         )
         continuous: Annotated[float, Ge(0)] = setting(1.0, "further factor of the continuous codes")
         detach: bool = setting(
-            False, "let Q read features without training the discriminator by it"
+            default=False, help="let Q read features without training the discriminator by it"
         )
 
     needs = ("q",)
@@ -41,12 +42,13 @@ class MutualInformation(Loss):
         if context.prior is None or not context.prior.codes:
             raise UserError(
                 f"loss.{name} needs a prior with at least one code",
-                hint="Set one: --set prior.name=structured --set 'prior.codes.digit=categorical(10)'.",
+                hint="Set one: --set prior.name=structured "
+                "--set 'prior.codes.digit=categorical(10)'.",
             )
         self.codes = context.prior.codes
 
     def terms(self) -> Mapping[str, TermFunction]:
-        """The reader's phase, and the generator's if it is another; ``critic`` and ``generator`` by default."""
+        """The reader's phase, and the generator's if another; ``critic`` and ``generator`` by default."""
         phases = self.context.phases
         reading = [phase.name for phase in phases if "q" in phase.trains]
         if any("generator" in phase.trains for phase in phases if phase.name in reading):

@@ -1,10 +1,12 @@
-"""InfoGAN: DCGAN, a network ``q`` that reads codes from the discriminator's features, and who trains it."""
+"""InfoGAN: DCGAN with a ``q`` that reads codes from the discriminator, and who trains it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
+from torch import Tensor, nn
+
 from ganzoo.draw import Draw
 from ganzoo.errors import UserError
 from ganzoo.latents import Code
@@ -12,8 +14,6 @@ from ganzoo.model import Batch, Context, Networks, Pass, Phase
 from ganzoo.schema import setting
 from ganzoo_dcgan.model import DCGAN
 from ganzoo_dcgan.networks import initialise
-from torch import Tensor, nn
-
 from ganzoo_infogan.networks import CodeReader
 
 
@@ -22,9 +22,10 @@ class InfoGAN(DCGAN):
 
     ``routing`` says who learns to read, and with whose optimiser:
 
-    - ``authors``: discriminator and q in the critic's phase, the generator in its own (the released code).
-    - ``generator``: q and generator in the generator's phase; the discriminator never sees the information
-      term (what most PyTorch versions do).
+    - ``authors``: discriminator and q in the critic's phase, the generator in its own (the released
+      code).
+    - ``generator``: q and generator in the generator's phase; the discriminator never sees the
+      information term (what most PyTorch versions do).
     - ``joint``: all three in a third phase, ``information``, with an optimiser of its own.
     """
 
@@ -44,7 +45,8 @@ class InfoGAN(DCGAN):
         if not self.prior.codes:
             raise UserError(
                 "infogan needs a prior with at least one code",
-                hint="Set one: --set prior.name=structured --set 'prior.codes.digit=categorical(10)'.",
+                hint="Set one: --set prior.name=structured "
+                "--set 'prior.codes.digit=categorical(10)'.",
             )
         if config.routing == "authors":
             self.critic_trains = ("discriminator", "q")
@@ -76,9 +78,7 @@ class InfoGAN(DCGAN):
         together = (*generator.trains, "discriminator", "q")
         return (critic, generator, Phase("information", together, self.inform))
 
-    def inform(
-        self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]
-    ) -> Pass:
+    def inform(self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> Pass:
         """The generator's pass, in which the discriminator takes part as a whole."""
         pass_ = self.deceive(nets, batch, draw, shared)
         assert pass_.on_fake is not None

@@ -74,7 +74,11 @@ class StructuredPrior(Prior):
 
 
 def parse_codes(config: StructuredPrior.Config) -> dict[str, Code]:
-    """The codes of a prior's settings by name; raises one ValueError that names every code that is none."""
+    """The codes of a prior's settings by name.
+
+    Raises:
+        ValueError: some are no codes; it names every one of them.
+    """
     codes, problems = {}, []
     for name, text in config.codes.items():
         if text == "none":

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 import torch
-from ganzoo_dcgan.losses import NonSaturating
-from ganzoo_infogan.codes import Categorical, Uniform, parse_code
-from ganzoo_infogan.losses import MutualInformation
-from ganzoo_infogan.model import InfoGAN
-from ganzoo_infogan.networks import CodeReader
-from ganzoo_infogan.priors import StructuredPrior
 from torch import Tensor
 
 from ganzoo import Context, DataInfo, Draw, Pass, UserError
 from ganzoo.discovery import discover
 from ganzoo.registry import Registry
 from ganzoo.settings import resolve
+from ganzoo_dcgan.losses import NonSaturating
+from ganzoo_infogan.codes import Categorical, Uniform, parse_code
+from ganzoo_infogan.losses import MutualInformation
+from ganzoo_infogan.model import InfoGAN
+from ganzoo_infogan.networks import CodeReader
+from ganzoo_infogan.priors import StructuredPrior
 
 CPU = torch.device("cpu")
 DATA = DataInfo("test", (1, 8, 8))
@@ -60,7 +60,16 @@ def test_codes_are_written_as_words(text: str, kind: type, width: int, outputs: 
 
 
 @pytest.mark.parametrize(
-    "text", ["categorical", "categorical(1)", "categorical(2.5)", "uniform(1, 1)", "digit", "", "uniform(a)"]
+    "text",
+    [
+        "categorical",
+        "categorical(1)",
+        "categorical(2.5)",
+        "uniform(1, 1)",
+        "digit",
+        "",
+        "uniform(a)",
+    ],
 )
 def test_a_code_that_is_none_says_what_may_be_written(text: str) -> None:
     with pytest.raises(ValueError, match=r"categorical|uniform"):
@@ -92,7 +101,9 @@ def test_a_code_set_to_none_is_gone() -> None:
 # The bound
 
 
-def bound(codes: dict[str, str], outputs: dict[str, Tensor], values: dict[str, Tensor], **settings: Any) -> Any:
+def bound(
+    codes: dict[str, str], outputs: dict[str, Tensor], values: dict[str, Tensor], **settings: Any
+) -> Any:
     """The loss's report for a Q that says ``outputs``."""
     n = len(next(iter(values.values())))
     structured = prior(codes, **settings)
@@ -116,7 +127,9 @@ def test_a_perfect_reader_of_a_category_shows_its_whole_entropy() -> None:
 
 
 def test_an_ignorant_reader_shows_no_information() -> None:
-    report = bound({"digit": "categorical(10)"}, {"digit": torch.zeros(10, 10)}, {"digit": torch.arange(10)})
+    report = bound(
+        {"digit": "categorical(10)"}, {"digit": torch.zeros(10, 10)}, {"digit": torch.arange(10)}
+    )
     assert report["mi_nats/digit"].item() == pytest.approx(0, abs=1e-5)
 
 
@@ -189,12 +202,17 @@ def test_the_information_term_teaches_whom_the_routing_says(
 
 
 @pytest.mark.parametrize("routing", ["authors", "generator", "joint"])
-def test_every_trained_parameter_gets_a_gradient_in_its_phase_and_no_other_does(routing: str) -> None:
+def test_every_trained_parameter_gets_a_gradient_in_its_phase_and_no_other_does(
+    routing: str,
+) -> None:
     model = infogan(routing=routing)
     nets = model.networks()
     phases = tuple(model.phases())
     context = Context(DATA, prior=model.prior, model=model, phases=phases)
-    losses = [MutualInformation("mi", MutualInformation.Config(), context), NonSaturating("gan", None, context)]
+    losses = [
+        MutualInformation("mi", MutualInformation.Config(), context),
+        NonSaturating("gan", None, context),
+    ]
     batch = {"image": torch.rand(8, 1, 8, 8)}
     for phase in phases:
         for key, net in nets.items():
