@@ -57,7 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def collect(folder: Path) -> None:
     """Write scores, table, curves and plot."""
-    runs = sorted(folder.glob("mnist-*"), key=lambda run: int(run.name.partition("-")[2]))
+    runs = sorted(finished(folder, "mnist"), key=lambda run: int(run.name.partition("-")[2]))
     table = {}
     for run in runs:
         environment = read_json(run / "environment.json")
@@ -73,9 +73,14 @@ def collect(folder: Path) -> None:
     (DOCS / "results").mkdir(exist_ok=True)
     (DOCS / "results" / "mnist.json").write_text(json.dumps(table, indent=2) + "\n")
     print_table(table)
-    controls = sorted(folder.glob("control-*"))
+    controls = finished(folder, "control")
     if controls:
         draw_information(folder, controls[0])
+
+
+def finished(folder: Path, kind: str) -> list[Path]:
+    """The runs of one kind that have been scored."""
+    return sorted(scores.parent for scores in folder.glob(f"{kind}-*/scores.json"))
 
 
 def median_rate(run: Path) -> float:

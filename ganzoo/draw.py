@@ -1,4 +1,4 @@
-"""The one source of randomness for plugins: a pure function of seed and step, whatever the ranks."""
+"""The one source of randomness for plugins: a function of seed and step, whatever the ranks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Draw:
 
     @cached_property
     def generator(self) -> torch.Generator:
-        """The generator of this phase and repeat, equal on all ranks; it advances with every draw."""
+        """The generator of this phase and repeat, equal on all ranks; every draw advances it."""
         return generator_for(self.device, self.seed, self.step, self.phase, self.repeat)
 
     def within(self, phase: str, repeat: int = 0) -> Draw:
@@ -77,7 +77,7 @@ class Draw:
         )
 
     def integers(self, high: int, *shape: int) -> Tensor:
-        """Integers from 0 to ``high`` - 1 of ``shape``, whose first dimension is this rank's batch."""
+        """Integers below ``high`` of ``shape``, whose first dimension is the batch of this rank."""
         return self._slice(
             torch.randint(high, self._global(shape), generator=self.generator, device=self.device)
         )

@@ -80,7 +80,7 @@ class Loaded:
 
     @torch.inference_mode()
     def generate(self, latents: Latents, seed: int = 0) -> Tensor:
-        """Images (n, C, H, W) in the model's range; ``seed`` serves models that draw while generating."""
+        """Images (n, C, H, W) in the model's range; ``seed`` is for models that draw meanwhile."""
         generator = generator_for(self.device, seed, "generate")
         return _in_chunks(
             lambda rows: self.model.generate(self.nets, _rows(latents, rows), generator)["image"],
@@ -89,7 +89,7 @@ class Loaded:
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> dict[str, Tensor] | None:
-        """Codes by name, read from images (n, C, H, W) in the model's range; None if it reads none."""
+        """Codes by name, from images (n, C, H, W) in the model's range; None if it reads none."""
         parts: list[dict[str, Tensor]] = []
         for chunk in torch.split(images, CHUNK):
             codes = self.model.encode(self.nets, {"image": chunk.to(self.device)})
@@ -103,7 +103,7 @@ class Loaded:
         return normalise({"image": images}, self.model.image_range)["image"]
 
     def split(self, name: str) -> Split | None:
-        """The ``train`` or ``test`` split of the model's data, decoded; None if the data has none."""
+        """The decoded ``train`` or ``test`` split of the model's data; None if it has none."""
         if name not in self._splits:
             self._splits[name] = self._open(name)
         return self._splits[name]

@@ -46,7 +46,7 @@ class Loss:
     """True if the terms never synchronise with the host and keep no Python state."""
 
     def __init__(self, name: str, config: Any, context: Context) -> None:
-        """``name`` is the key in the settings; ``context`` holds data, prior, model and its phases."""
+        """``name`` is the settings' key; ``context`` holds data, prior, model and its phases."""
         self.name = name
         self.config = config
         self.context = context

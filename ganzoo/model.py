@@ -95,7 +95,7 @@ class Model:
     averaged: tuple[str, ...] = ("generator",)
     """Networks of which a moving average is kept where ``train.ema_decay`` asks for one."""
     capturable: bool = False
-    """True if a turn never synchronises with the host and keeps no Python state: it may be captured."""
+    """True if a turn never waits for the device and keeps no Python state: it may be captured."""
 
     def __init__(self, config: Any, context: Context) -> None:
         """Build from the settings and what is known of data and prior."""
@@ -134,7 +134,7 @@ class Model:
         batch: Batch,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Images to look at during training, (n, C, H, W) in ``image_range``; from ``latents`` if any."""
+        """Images to look at in training, (n, C, H, W) in ``image_range``; from ``latents`` if any."""
         if latents is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no prior, so it needs a preview() of its own"
@@ -183,7 +183,7 @@ class Adversarial(Model):
         return {"image": nets["generator"](latents.flat)}
 
     def share(self, nets: Networks, batch: Batch, draw: Draw) -> Mapping[str, Any]:
-        """One fake batch a turn for both phases under ``train.share_fakes``: saves a generator pass."""
+        """One fake batch a turn for both phases under ``train.share_fakes``: one pass less."""
         if not self.context.share_fakes:
             return {}
         latents = self.draw_latents(batch, draw)
@@ -196,7 +196,7 @@ class Adversarial(Model):
     def criticise(
         self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]
     ) -> Pass:
-        """Judge real and fake apart (BatchNorm must not mix them); no graph through the generator."""
+        """Judge real and fake apart, since BatchNorm must not mix them; the generator gets no graph."""
         if "fake" in shared:
             latents, fake = (
                 shared["latents"],

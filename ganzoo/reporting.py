@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL.Image import Image
 
     from ganzoo.run import Run
@@ -20,7 +21,7 @@ Record = Mapping[str, float | None]
 
 
 class Observer:
-    """Is told what happens in a run, on rank 0, outside of the timed turns; override what you need."""
+    """Is told on rank 0 what happens in a run, between the timed turns; override what you need."""
 
     def started(self, run: Run) -> None:
         """Before the first turn."""

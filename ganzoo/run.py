@@ -154,7 +154,7 @@ class _Loop:
         return None
 
     def _agree(self, received: list[signal.Signals]) -> signal.Signals | None:
-        """The signal that ends the run, once every rank knows it: else one would wait for others."""
+        """The signal that ends the run, once every rank knows it: else one would wait for ever."""
         if self.accelerator.num_processes == 1:
             return received[0] if received else None
         if self.accelerator.device.type != "cpu" and self.trainer.step % _AGREE_EVERY:
@@ -213,7 +213,7 @@ class _Loop:
 
 
 def make_pictures(trainer: Trainer) -> dict[str, Any]:
-    """``samples``, and ``traversal`` if the prior has codes; from averages where kept, all in eval mode."""
+    """``samples``, and ``traversal`` if there are codes; from averages if kept, in eval mode."""
     assembly, device = trainer.assembly, trainer.accelerator.device
     nets = trainer.networks() | trainer.averages
     model, prior, seed = assembly.model, assembly.prior, trainer.train.seed

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """One training's state on one rank: networks, optimisers, averages, and the turn they are in."""
+    """The state of a training on one rank: networks, optimisers, averages, and its turn."""
 
     def __init__(
         self, assembly: Assembly, images: Data, train: TrainSettings, accelerator: Accelerator
@@ -206,7 +206,7 @@ class Trainer:
         return {"buffers": buffers, "sums": self._sums, "counts": self._counts}
 
     def load_state_dict(self, state: dict[str, Any], rank_state: dict[str, Any] | None) -> None:
-        """Take back both; without a rank's own state (another world size) the shared one must do."""
+        """Take back both; without a rank's own state (other world size) the shared one must do."""
         for name, net in self.networks().items():
             net.load_state_dict(state["networks"][name])
         for name, average in self.averages.items():

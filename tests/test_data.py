@@ -518,7 +518,7 @@ def test_without_network_a_hub_id_fails_at_once_naming_what_there_is(offering, m
     with pytest.raises(UserError, match="'someone/sqares' is no file or folder here") as caught:
         load("someone/sqares", offering)
     assert time.monotonic() - start < 2
-    assert "squares" in caught.value.hint
+    assert "without it take squares" in caught.value.what
     with pytest.raises(UserError, match="did you mean 'squares'"):
         load("sqares", offering)
     assert capfd.readouterr() == ("", "")

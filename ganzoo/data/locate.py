@@ -125,8 +125,8 @@ def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
         loaded = load_hub(name, config=settings.config, revision=settings.revision)
     except OfflineError as error:
         raise UserError(
-            f"{name!r} is no file or folder here, and cannot be had from the Hugging Face Hub without "
-            f"network{near}; without it take {_offered(registry)}"
+            f"{name!r} is no file or folder here, and cannot be had from the Hugging Face Hub "
+            f"without network{near}; without it take {_offered(registry)}"
         ) from error
     except UserError as error:
         raise UserError(f"{error.what}{near}", hint=error.hint) from error

@@ -83,7 +83,8 @@ class Wasserstein(_TwoPlayers):
 class GradientPenalty(Loss):
     """(|grad D| - 1)^2 on points between real and fake (Gulrajani et al. 2017, eq. 3).
 
-    The weight is 10 there. The discriminator must treat images one by one: set ``model.discriminator_norm = "none"``.
+    The weight is 10 there. The discriminator must treat images one by one: set
+    ``model.discriminator_norm = "none"``.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -79,7 +79,7 @@ class DCGAN(Adversarial):
 
 
 def channels_for(side: int) -> Widths:
-    """Widths that halve ``side`` while it is even and at least 4: 64, doubled each time up to 512."""
+    """Widths that halve ``side`` down to 4 while it is even: 64, doubled each time up to 512."""
     widths: list[int] = []
     while side % 2 == 0 and side // 2 >= 4:
         side //= 2

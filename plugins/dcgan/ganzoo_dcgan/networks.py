@@ -87,7 +87,7 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(self.feature_size, 1)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(n, C, H, W) to logits and features: both, as behind DDP only ``forward`` can be called."""
+        """(n, C, H, W) to logits and features: behind DDP only ``forward`` can be called."""
         features = self.trunk(images)
         return {"logits": self.head(features).squeeze(1), "features": features}
 

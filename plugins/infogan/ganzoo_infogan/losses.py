@@ -48,7 +48,7 @@ class MutualInformation(Loss):
         self.codes = context.prior.codes
 
     def terms(self) -> Mapping[str, TermFunction]:
-        """The reader's phase, and the generator's if another; ``critic`` and ``generator`` by default."""
+        """The reader's phase, and the generator's if another: by default critic and generator."""
         phases = self.context.phases
         reading = [phase.name for phase in phases if "q" in phase.trains]
         if any("generator" in phase.trains for phase in phases if phase.name in reading):
