@@ -134,7 +134,7 @@ class Model:
         batch: Batch,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Images to look at in training, (n, C, H, W) in ``image_range``; from ``latents`` if any."""
+        """Images (n, C, H, W) in ``image_range`` to look at, from ``latents`` if there are any."""
         if latents is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no prior, so it needs a preview() of its own"
@@ -196,7 +196,7 @@ class Adversarial(Model):
     def criticise(
         self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]
     ) -> Pass:
-        """Judge real and fake apart, since BatchNorm must not mix them; the generator gets no graph."""
+        """Judge real and fake apart (BatchNorm must not mix them), without a generator's graph."""
         if "fake" in shared:
             latents, fake = (
                 shared["latents"],

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from ganzoo.data.convert import SUFFIXES
 from ganzoo.data.folder import list_files, only_images, open_image_folder
 from ganzoo.data.hub import OfflineError, load_hub, load_local, load_saved
 from ganzoo.data.source import ImageSource, Source
-from ganzoo.data.splits import MissingSplitError, find_split, is_split
+from ganzoo.data.splits import find_split, is_split
 from ganzoo.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
