@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ganzoo.draw import generator_for
 from ganzoo.latents import Latents, Prior
-from ganzoo.pictures import Traversal
+from ganzoo.pictures import FRAMES_PER_SECOND, Traversal, save_gif
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Generate = Callable[[Latents], Tensor]
 
@@ -57,6 +62,15 @@ def traversals(
         ]
         sheet.append(Traversal(name, tuple(values), torch.stack(columns, dim=1), code.trained))
     return sheet
+
+
+def animate(pictures: Sequence[Path], path: Path) -> None:
+    """A GIF of a training's pictures in their order, at half their size; the last one stays."""
+    frames = []
+    for picture in pictures:
+        with Image.open(picture) as opened:
+            frames.append(opened.convert("RGB").reduce(2))
+    save_gif(frames + frames[-1:] * FRAMES_PER_SECOND, path)
 
 
 def _doubled(span: tuple[float, float]) -> tuple[float, float]:

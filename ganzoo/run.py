@@ -19,7 +19,7 @@ from ganzoo.errors import UserError
 from ganzoo.export import export, write_json
 from ganzoo.folder import RunFolder, environment
 from ganzoo.pictures import grid, save_png, traversal_sheet
-from ganzoo.previews import latents_for, traversals
+from ganzoo.previews import animate, latents_for, traversals
 from ganzoo.reporting import MetricsFile, Observer, Record
 from ganzoo.settings import to_toml
 from ganzoo.training import Trainer
@@ -123,6 +123,9 @@ class _Loop:
             observer.started(self.run_)
         with stop_signals() as received:
             stopped = self._turns(received)
+        if stopped is None and self.accelerator.is_main_process:
+            pictures = sorted(self.run_.folder.picture("samples", 0).parent.glob("step-*.png"))
+            animate(pictures, self.run_.folder.path / "progress.gif")
         step = self.trainer.step
         for observer in self.observers:
             observer.finished(step)

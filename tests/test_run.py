@@ -73,6 +73,7 @@ def test_a_run_leaves_a_folder_with_everything(ganzoo: Any) -> None:
         "scores.json",
         "samples.png",
         "traversal.png",
+        "progress.gif",
         "images/step-000006.png",
         "traversals/step-000006.png",
         "checkpoints/step-000006/manifest.json",

@@ -55,7 +55,9 @@ def sample_command(
     _save(picture, output or folder.path / "sample.png")
 
 
-@click.command("traverse", epilog=RUN_HELP)
+@click.command(
+    "traverse", epilog=RUN_HELP, short_help="Move one code, keep the rest: a sheet and a GIF."
+)
 @click.argument("run", required=False)
 @click.option(
     "--code", "codes", metavar="NAME", multiple=True, help="Code to move; left out, each in turn."
@@ -123,7 +125,7 @@ def traverse_command(
         click.echo(gif)
 
 
-@click.command("eval", epilog=RUN_HELP)
+@click.command("eval", epilog=RUN_HELP, short_help="Score a trained model with every metric.")
 @click.argument("run", required=False)
 @click.option(
     "--images",
