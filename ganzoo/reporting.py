@@ -151,7 +151,9 @@ def figures_line(record: Record) -> str:
             continue
         group, _, name = rest.partition("/") if kind == "loss" else (kind, "", rest)
         groups.setdefault("L_I" if group == "mi_nats" else group, []).append(f"{name} {value:.3f}")
-    return "  ".join(f"{group}: {', '.join(figures)}" for group, figures in groups.items())
+    # A narrow terminal cuts the end off, so what tells most comes first.
+    ordered = sorted(groups.items(), key=lambda item: item[0] != "L_I")
+    return "  ".join(f"{group}: {', '.join(figures)}" for group, figures in ordered)
 
 
 def clock(seconds: float) -> str:
