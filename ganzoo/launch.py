@@ -50,7 +50,7 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
-    on_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    on_cpu = _is_on(os.environ.get("ACCELERATE_USE_CPU"))
     device_type = "cpu" if on_cpu else _device_type()
     chosen, why = choose_precision(
         precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device_type
