@@ -12,7 +12,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganzoo.assembly import assemble
-from ganzoo.data import MissingSplitError, decode, normalise, open_source
+from ganzoo.data import (
+    FactorSource,
+    Images,
+    MissingSplitError,
+    Rendered,
+    decode,
+    normalise,
+    open_source,
+)
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG, SCHEMA, WEIGHTS
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from ganzoo.data import Data
     from ganzoo.registry import Registry
     from ganzoo.settings import Settings
 
@@ -32,14 +41,35 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Split:
-    """The images of one split of the model's data."""
+    """One split of the model's data, decoded; large ones are never in memory as a whole."""
 
     name: str
-    images: Tensor
-    """uint8 (N, C, H, W)."""
-    labels: Tensor | None
-    """int64 (N,), -1 where a label is missing."""
-    classes: tuple[str, ...] | None
+    data: Data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def images(self, indices: Tensor) -> Tensor:
+        """The images ``indices`` (n,), uint8 (n, C, H, W)."""
+        return self.data.gather(indices)["image"]
+
+    def labels(self, indices: Tensor) -> Tensor | None:
+        """Their labels, int64 (n,), -1 where one is missing; None if the data has none."""
+        if isinstance(self.data, Images):
+            return None if self.data.labels is None else self.data.labels[indices]
+        return self.data.gather(indices).get("label")
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the labels, if there are any."""
+        return self.data.classes
+
+    @property
+    def factors(self) -> FactorSource | None:
+        """The source of the images, if it knows their factors."""
+        if isinstance(self.data, Rendered) and isinstance(self.data.source, FactorSource):
+            return self.data.source
+        return None
 
 
 class Loaded:
@@ -118,8 +148,7 @@ class Loaded:
             except MissingSplitError:
                 return None
             images = decode(source, settings)
-        batch = images.gather(torch.arange(len(images)))
-        return Split(name, batch["image"], batch.get("label"), images.classes)
+        return Split(name, images)
 
     def check_code(self, name: str) -> Code:
         """The code of that name, or a UserError that names those there are."""

@@ -92,6 +92,7 @@ def test_it_works_with_the_built_in_plugins_left_out(installed: Path, tmp_path: 
     assert states == {
         "bundled": "disabled",
         "dcgan": "disabled",
+        "evaluation": "disabled",
         "infogan": "disabled",
         "stripes": "loaded",
     }

@@ -11,11 +11,12 @@ from ganzoo.data.images import Images, Rendered
 from ganzoo.data.locate import open_source
 from ganzoo.data.order import Order
 from ganzoo.data.scale import normalise, to_uint8
-from ganzoo.data.source import ImageSource, NativeShape, Source
+from ganzoo.data.source import FactorSource, ImageSource, NativeShape, Source
 from ganzoo.data.splits import MissingSplitError
 
 __all__ = [
     "Data",
+    "FactorSource",
     "ImageSource",
     "Images",
     "MissingSplitError",

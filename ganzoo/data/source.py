@@ -37,6 +37,27 @@ class ImageSource(Protocol):
         ...
 
 
+@runtime_checkable
+class FactorSource(ImageSource, Protocol):
+    """Images of every combination of some factors, each of which has so many numbered values.
+
+    The index counts through the combinations with the last factor fastest, so ``factors`` and
+    ``places`` undo each other.
+    """
+
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+    """How many values each factor has; their product is the number of images."""
+
+    def factors(self, indices: Tensor) -> Tensor:
+        """The values (n, K) of the images ``indices`` (n,), all int64, from 0 to size - 1."""
+        ...
+
+    def places(self, factors: Tensor) -> Tensor:
+        """The indices (n,) of the images with these ``factors`` (n, K)."""
+        ...
+
+
 @dataclass(frozen=True)
 class NativeShape:
     """Sizes (height, width) and channels as they were seen on a sample of the images."""

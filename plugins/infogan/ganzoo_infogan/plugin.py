@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ganzoo import LossSpec, MetricSpec, ModelSpec, PriorSpec, hookimpl
+from ganzoo import LossSpec, ModelSpec, PriorSpec, hookimpl
 
 ganzoo_api = 1
 
@@ -36,24 +36,4 @@ def ganzoo_priors() -> Iterable[PriorSpec]:
         "structured",
         "ganzoo_infogan.priors:StructuredPrior",
         "Noise and named codes, categorical or continuous",
-    )
-
-
-@hookimpl
-def ganzoo_metrics() -> Iterable[MetricSpec]:
-    """How well codes are read and what they mean."""
-    yield MetricSpec(
-        "information",
-        "ganzoo_infogan.metrics:information",
-        "L_I of each code in nats, as Q gives it",
-    )
-    yield MetricSpec(
-        "categories",
-        "ganzoo_infogan.metrics:categories",
-        "Categorical codes against the labels: accuracy after matching, NMI, ARI",
-    )
-    yield MetricSpec(
-        "recovery",
-        "ganzoo_infogan.metrics:recovery",
-        "Codes read back from generated images: R2, Spearman, accuracy",
     )

@@ -27,6 +27,8 @@ CHUNK = 1000
 SEED = 0
 """Of the latents and of the choice of images, so that equal models get equal scores."""
 
+_CPU = torch.device("cpu")
+
 NO_CODES = "this model reads no codes from images"
 
 
@@ -220,7 +222,7 @@ def _halves(loaded: Loaded, budget: int) -> tuple[_Labelled, _Labelled]:
 
 
 def _require_categories(loaded: Loaded, split: Split) -> None:
-    codes = loaded.encode(loaded.normalise(split.images[:2]))
+    codes = loaded.encode(loaded.normalise(split.images(torch.arange(min(2, len(split))))))
     if codes is None:
         raise NotApplicable(NO_CODES)
     if all(values.is_floating_point() for values in codes.values()):
@@ -229,22 +231,29 @@ def _require_categories(loaded: Loaded, split: Split) -> None:
 
 def _labelled(split: Split, budget: int) -> _Labelled | None:
     """At most ``budget`` labelled images, chosen evenly since data may be sorted by class."""
-    if split.labels is None:
+    order = torch.randperm(len(split), generator=generator_for(_CPU, SEED, split.name))
+    chosen: list[Tensor] = []
+    labels: list[Tensor] = []
+    for indices in torch.split(order, budget):
+        found = split.labels(indices)
+        if found is None:
+            return None
+        known = found.cpu() >= 0
+        chosen.append(indices[known])
+        labels.append(found.cpu()[known])
+        if sum(map(len, chosen)) >= budget:
+            break
+    kept = torch.cat(chosen)[:budget]
+    if len(kept) == 0:
         return None
-    labels = split.labels.cpu()
-    known = torch.nonzero(labels >= 0).flatten()
-    if len(known) == 0:
-        return None
-    order = torch.randperm(len(known), generator=generator_for(known.device, SEED, split.name))
-    indices = known[order[:budget]]
-    return _Labelled(split, indices, labels[indices].numpy().astype(np.int64))
+    return _Labelled(split, kept, torch.cat(labels)[:budget].numpy().astype(np.int64))
 
 
 def _categories_of(loaded: Loaded, images: _Labelled) -> dict[str, measure.Integers]:
     """Read the categorical codes of images, (n,) each."""
     found: dict[str, list[Tensor]] = {}
     for start in range(0, len(images.indices), CHUNK):
-        chunk = images.split.images[images.indices[start : start + CHUNK]]
+        chunk = images.split.images(images.indices[start : start + CHUNK])
         codes = loaded.encode(loaded.normalise(chunk)) or {}
         for name, values in codes.items():
             if not values.is_floating_point():

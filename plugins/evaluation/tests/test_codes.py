@@ -1,21 +1,22 @@
-"""InfoGAN's metrics on a made-up model whose every score is known.
+"""Metrics of codes on a made-up model whose every score is known.
 
 An image is a row of ten pixels: the first four are a one-hot digit, the fifth holds the slant.
 """
 
 import math
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import pytest
 import torch
 
+from ganzoo.data import Images
 from ganzoo.draw import generator_for
 from ganzoo.latents import Prior
+from ganzoo.loaded import Split
 from ganzoo.metrics import NotApplicable
 from ganzoo.model import Context, DataInfo
-from ganzoo_infogan import metrics
-from ganzoo_infogan.metrics import categories, information, recovery
+from ganzoo_evaluation import codes
+from ganzoo_evaluation.codes import categories, information, recovery
 from ganzoo_infogan.priors import StructuredPrior
 
 CONTEXT = Context(DataInfo("rows", (1, 1, 10)))
@@ -34,10 +35,11 @@ def rows_of(digits, slant=None):
     return images
 
 
-def split_of(name, labels):
-    labels = torch.as_tensor(labels)
-    images = (rows_of(labels.clamp(min=0)) * 255).to(torch.uint8)
-    return SimpleNamespace(images=images, labels=labels, classes=None, name=name)
+def split_of(name, labels, digits=None):
+    """Images of ``digits``, by default as the labels say."""
+    labels = None if labels is None else torch.as_tensor(labels)
+    images = (rows_of(labels.clamp(min=0) if digits is None else digits) * 255).to(torch.uint8)
+    return Split(name, Images(images, labels, None, name))
 
 
 class Model:
@@ -120,7 +122,7 @@ def test_merged_categories_flatter_nobody_in_the_headline():
 def test_the_matching_is_fitted_on_train_and_never_on_test_images():
     # the labels of the test images are rotated by one: a matching of their own would be perfect
     loaded = labelled(train=SORTED, test=SORTED)
-    loaded.splits["test"].labels = (SORTED + 1) % 4
+    loaded.splits["test"] = split_of("test", (SORTED + 1) % 4, digits=SORTED)
     assert categories(loaded, 1000)["category_accuracy/digit"].value == 0
 
 
@@ -141,7 +143,7 @@ def test_without_a_labelled_test_split_other_train_images_are_scored_and_it_is_s
 
 def test_a_data_set_without_labels_says_so():
     loaded = labelled(train=SORTED)
-    loaded.splits["train"].labels = None
+    loaded.splits["train"] = split_of("train", None, digits=SORTED)
     with pytest.raises(NotApplicable, match="rows has no labels"):
         categories(loaded, 10)
 
@@ -170,7 +172,7 @@ def test_latents_without_codes_say_so(prior):
 
 
 def test_codes_that_survive_generation_are_recovered(monkeypatch):
-    monkeypatch.setattr(metrics, "CHUNK", 64)
+    monkeypatch.setattr(codes, "CHUNK", 64)
     loaded = Loaded()
     scores = recovery(loaded, 200)
     assert set(scores) == {"generated_accuracy/digit", "r2/slant", "spearman/slant"}
