@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import SettingsError, did_you_mean
 from ganzoo.model import Context, Pass, Phase
+from ganzoo.schema import Window, share_of
 
 if TYPE_CHECKING:
     from ganzoo.schema import WeightSettings
@@ -83,7 +84,7 @@ class Term:
     phase: str
     function: TermFunction
     weight: float
-    ramp: tuple[int, int] | None = None
+    ramp: Window | None = None
     every: int = 1
 
     def weight_at(self, step: int) -> float:
@@ -97,8 +98,7 @@ class Term:
         weight = self.weight * self.every
         if self.ramp is None:
             return weight
-        start, end = self.ramp
-        return weight * min(max((step - start) / (end - start), 0.0), 1.0)
+        return weight * share_of(self.ramp, step)
 
 
 def check_needs(losses: Mapping[str, type[Loss]], networks: Collection[str]) -> None:

@@ -141,6 +141,13 @@ class Model:
             )
         return self.generate(nets, latents, generator)["image"]
 
+    def stuck(self, figures: Mapping[str, float]) -> str | None:
+        """Why training got nowhere in a window with these mean figures; None if it got somewhere.
+
+        ``figures`` are those of one line of ``metrics.jsonl``. ``train.stuck_after`` ends a run.
+        """
+        return None
+
     def state_dict(self) -> dict[str, Any]:
         """State beyond the networks (an image pool, say); checkpointed."""
         return {}

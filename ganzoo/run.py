@@ -25,7 +25,7 @@ from ganzoo.settings import to_toml
 from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from torch import Tensor
@@ -116,6 +116,7 @@ class _Loop:
         self._begun = time.monotonic()
         self._rates: list[float] = []
         self._windows = 0
+        self._stuck = 0
         self._window_from = trainer.step
 
     def run(self) -> Outcome:
@@ -189,7 +190,21 @@ class _Loop:
             )
         for observer in self.observers:
             observer.reported(record)
+        self._check_progress(figures)
         self._clock.go_on()
+
+    def _check_progress(self, figures: Mapping[str, float]) -> None:
+        """End a run that the model finds stuck; the figures are the same on every rank."""
+        limit = self.settings.stuck_after
+        reason = self.run_.assembly.model.stuck(figures) if limit else None
+        self._stuck = self._stuck + 1 if reason else 0
+        if reason and self._stuck >= limit:
+            raise UserError(
+                f"the training is stuck: {reason}, in {limit} reports in a row up to turn "
+                f"{self.trainer.step}",
+                hint="Checkpoints are kept. Try another seed, or smaller rates; "
+                "--set train.stuck_after=0 goes on regardless.",
+            )
 
     def _picture(self) -> None:
         self._clock.pause()

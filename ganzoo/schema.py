@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, Gt(0)]
 Rate = Annotated[float, Gt(0)]
+Window = tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0)]]
+"""A span of turns, [from, to]."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -26,6 +28,17 @@ def setting(
     if factory is not None:
         return field(default_factory=factory, metadata={"help": help})
     return field(default=default, metadata={"help": help})
+
+
+def share_of(window: Window, step: int) -> float:
+    """How much of a window of turns has passed at ``step``, from 0 to 1."""
+    start, end = window
+    return min(max((step - start) / (end - start), 0.0), 1.0)
+
+
+def _check_window(name: str, window: Window | None) -> None:
+    if window is not None and window[0] >= window[1]:
+        raise ValueError(f"{name} must be [from, to] with from < to")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +56,9 @@ class TrainSettings:
     checkpoint_every: Positive = setting(1000, "turns between two checkpoints")
     keep_checkpoints: Positive = setting(2, "checkpoints kept; the oldest go first")
     report_every: Positive = setting(50, "turns between two lines of metrics.jsonl")
+    stuck_after: Annotated[int, Ge(0)] = setting(
+        0, "stop once the model calls so many reports in a row stuck; 0 never stops"
+    )
     images_every: Positive = setting(
         500, "turns between two pictures; the first comes after at most 100"
     )
@@ -62,7 +78,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimSettings:
-    """``[optim.PHASE]``: the Adam optimiser of one phase."""
+    """``[optim.PHASE]``: the Adam optimiser of one phase, and how its rate falls."""
 
     lr: Rate = setting(2e-4, "learning rate")
     betas: tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]] = setting(
@@ -70,6 +86,21 @@ class OptimSettings:
     )
     eps: Rate = setting(1e-8, "Adam's epsilon")
     weight_decay: Annotated[float, Ge(0)] = setting(0.0, "decoupled weight decay")
+    decay: Window | None = setting(
+        None, "[from, to] in turns: the rate falls linearly from lr to decay_to times lr"
+    )
+    decay_to: Annotated[float, Ge(0), Lt(1)] = setting(
+        0.1, "share of lr that is left at the end of decay"
+    )
+
+    def __post_init__(self) -> None:
+        _check_window("decay", self.decay)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate in turn ``step``; the number of turns to come has no say in it."""
+        if self.decay is None:
+            return self.lr
+        return self.lr * (1 - (1 - self.decay_to) * share_of(self.decay, step))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +111,7 @@ class WeightSettings:
         1.0,
         "factor of the loss: a number, or a table by phase (absent means 0); 0 means not computed",
     )
-    ramp: tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0)]] | None = setting(
+    ramp: Window | None = setting(
         None, "[from, to] in turns: the weight rises linearly from 0 to its value"
     )
     every: Positive = setting(1, "computed in every n-th turn only, n times as strong there")
@@ -90,8 +121,7 @@ class WeightSettings:
         return self.weight.get(phase, 0.0) if isinstance(self.weight, dict) else self.weight
 
     def __post_init__(self) -> None:
-        if self.ramp is not None and self.ramp[0] >= self.ramp[1]:
-            raise ValueError("ramp must be [from, to] with from < to")
+        _check_window("ramp", self.ramp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +134,7 @@ class DataSettings:
     )
     config: str | None = setting(None, "configuration of a Hub data set")
     revision: str | None = setting(None, "revision of a Hub data set: branch, tag or commit")
-    split: str = setting("train", "split to train on")
+    split: str = setting("train", "split to train on; train+extra joins two")
     test_split: str = setting(
         "test", "split to score on; where the data has none, scores use `split` and say so"
     )

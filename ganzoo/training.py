@@ -130,6 +130,8 @@ class Trainer:
             values.append(weight * value)
         self.accelerator.backward(sum(values))
         optimiser = self.optimisers[phase.trains]
+        for group in optimiser.param_groups:
+            group["lr"] = self.assembly.optim[phase.name].rate_at(self.step)
         optimiser.step()
         optimiser.zero_grad()
 

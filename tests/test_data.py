@@ -672,3 +672,18 @@ def test_batches_go_to_the_device_that_was_asked_for():
     moved = images.to(torch.device("cpu"))
     assert moved.images.data_ptr() == images.images.data_ptr()
     assert moved.gather(torch.tensor([2, 1]))["label"].tolist() == [2, 1]
+
+
+def test_a_folder_of_data_files_that_changed_is_read_anew(tmp_path, registry, caches):
+    def write(folder, value):
+        (folder / "a").mkdir(parents=True)
+        pictures = [Image.fromarray(np.full((8, 8), value, np.uint8))] * 2
+        datasets.Dataset.from_dict({"image": pictures}).to_parquet(folder / "a/train-0.parquet")
+        card = '---\nconfigs:\n- config_name: a\n  data_files:\n  - split: train\n    path: "a/*"\n---\n'
+        (folder / "README.md").write_text(card)
+        settings = DataSettings(name=str(folder), config="a")
+        return decode(open_source(settings, registry, "train"), settings)
+
+    # The same name and the same layout in another place: all that `datasets` looks at.
+    assert write(tmp_path / "one/photos", 0).images.max() == 0
+    assert write(tmp_path / "two/photos", 255).images.min() == 255

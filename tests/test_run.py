@@ -294,6 +294,15 @@ def photographs(folder: Path, count: int = 40) -> None:
         Image.fromarray(pixels).save(folder / f"{number}.png")
 
 
+def test_a_training_that_gets_nowhere_is_stopped_if_asked(ganzoo: Any) -> None:
+    frozen = ["optim.critic.lr=1e-12", "optim.generator.lr=1e-12", "train.stuck_after=2"]
+    result = ganzoo("run", "infogan", "--steps", "20", "--out", "s", settings=SMALL + frozen)
+    assert result.exit_code == 2
+    assert "the training is stuck: L_I of the categorical codes is below 0.01" in result.output
+    assert "in 2 reports in a row up to turn 4" in result.output
+    assert [record["step"] for record in records("s")] == [2, 4]
+
+
 def test_a_folder_of_colour_pictures_takes_the_preset_for_images(ganzoo: Any) -> None:
     photographs(Path("photos"))
     settings = ["train.batch_size=8", "train.precision=fp32", "data.size=32"]

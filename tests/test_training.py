@@ -145,6 +145,17 @@ def test_a_ramp_raises_the_weight_from_nothing() -> None:
     assert len(watch.seen) == 2
 
 
+def test_a_rate_that_has_decayed_to_nothing_moves_nothing() -> None:
+    trainer = trainer_of(optim={"critic": OptimSettings(decay=(0, 2), decay_to=0.0)})
+    run_turns(trainer, 2)
+    before = weights_of(trainer)
+    run_turns(trainer, 1)
+    after = weights_of(trainer)
+    key = "discriminator.layers.1.weight"
+    assert torch.equal(before[key], after[key])
+    assert not torch.equal(before["generator.0.weight"], after["generator.0.weight"])
+
+
 def test_a_lazy_loss_is_as_strong_on_average_as_an_eager_one() -> None:
     trainer = trainer_of(
         {"players": loss_part(Players), "watch": loss_part(Watch, weight=0.5, every=4)}

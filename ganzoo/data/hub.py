@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets
@@ -31,17 +32,23 @@ def load_local(
     config: str | None = None,
     folder: str | None = None,
     files: dict[str, list[str]] | None = None,
+    state: str = "",
 ) -> Mapping[str, datasets.Dataset]:
     """All splits of local data: what a ``builder`` of ``datasets`` makes of a folder or of files.
 
-    The path of a folder as ``builder`` leaves it to ``datasets`` to find out what is in there.
+    The path of a folder as ``builder`` leaves it to ``datasets`` to find out what is in there; then
+    ``state`` must change with its content, as ``datasets`` would take what it once read in a folder
+    of that name.
 
     Raises:
         UserError: they cannot be read.
     """
     with _quiet(progress=False):
         try:
-            loaded = datasets.load_dataset(builder, config, data_dir=folder, data_files=files)
+            cache = Path(datasets.config.HF_DATASETS_CACHE, f"ganzoo-{state}") if state else None
+            loaded = datasets.load_dataset(
+                builder, config, data_dir=folder, data_files=files, cache_dir=cache
+            )
         except Exception as error:  # the builders raise nearly anything
             if "corresponds to no data" in str(error):
                 raise UserError(f"{name!r} is empty: there are no rows in it") from error

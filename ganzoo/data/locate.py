@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ganzoo.data.convert import SUFFIXES
 from ganzoo.data.folder import list_files, only_images, open_image_folder
 from ganzoo.data.hub import OfflineError, load_hub, load_local, load_saved
 from ganzoo.data.source import ImageSource, Source
-from ganzoo.data.splits import find_split, is_split
+from ganzoo.data.splits import find_split, find_splits, is_split
 from ganzoo.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -90,8 +91,16 @@ def _open_folder(settings: DataSettings, path: Path, split: str) -> Source:
             hint=f"Images end in {', '.join(sorted(SUFFIXES))}; "
             f"data files in {', '.join(_BUILDERS)}",
         )
-    loaded = load_local(settings.name, str(path), config=settings.config)
-    return _tabular(settings, loaded, split, root=path)
+    stats = [(str(file), *_size_and_time(path / file)) for file in files]
+    state = hashlib.blake2b(repr((str(path), stats)).encode(), digest_size=8).hexdigest()
+    loaded = load_local(settings.name, str(path), config=settings.config, state=state)
+    source = _tabular(settings, loaded, split, root=path)
+    return replace(source, fingerprint=f"{source.fingerprint}-{state}")
+
+
+def _size_and_time(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _open_files(settings: DataSettings, files: Sequence[Path], split: str) -> Source:
@@ -140,8 +149,10 @@ def _tabular(
     root: Path | None = None,
 ) -> Source:
     name = settings.name
-    split = find_split(name, split, splits)
-    table = splits[split]
+    found = find_splits(name, split, splits)
+    split = "+".join(found)
+    tables = [splits[part] for part in found]
+    table = tables[0] if len(tables) == 1 else datasets.concatenate_datasets(tables)
     if not len(table):
         raise UserError(f"split {split!r} of {name!r} is empty")
     columns = find_columns(

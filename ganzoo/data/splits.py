@@ -55,6 +55,18 @@ def find_split(name: str, wanted: str, splits: Iterable[str]) -> str:
     raise MissingSplitError(name, wanted, known)
 
 
+def find_splits(name: str, wanted: str, splits: Iterable[str]) -> list[str]:
+    """The splits that ``wanted`` joins with plus signs, as ``train+extra`` does.
+
+    Raises:
+        MissingSplitError: one of them is not there.
+    """
+    known = list(splits)
+    if wanted in known:
+        return [wanted]
+    return [find_split(name, part.strip(), known) for part in wanted.split("+")]
+
+
 def same_split(one: str, other: str) -> bool:
     """Whether two names mean the same split, as ``val`` and ``validation`` do."""
     return one == other or (

@@ -9,9 +9,12 @@ from annotated_types import Ge
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from ganzoo.loss import Loss, TermFunction
+from ganzoo.loss import Loss, Measured, TermFunction
 from ganzoo.model import Pass
 from ganzoo.schema import setting
+
+BEST_FAKE = "best_fake"
+"""Figure: the largest probability of being real in a batch of fakes, by the discriminator."""
 
 
 def _logits(outputs: Mapping[str, Tensor] | None) -> Tensor:
@@ -28,7 +31,7 @@ class _TwoPlayers(Loss):
         """Both players' terms."""
         return {"critic": self.critic, "generator": self.generator}
 
-    def critic(self, pass_: Pass) -> Tensor:
+    def critic(self, pass_: Pass) -> Tensor | Measured:
         """What the critic minimises."""
         raise NotImplementedError
 
@@ -43,10 +46,11 @@ class NonSaturating(_TwoPlayers):
     Goodfellow et al. 2014, section 3.
     """
 
-    def critic(self, pass_: Pass) -> Tensor:
-        """Tell real from fake."""
-        real, fake = softplus(-_logits(pass_.on_real)), softplus(_logits(pass_.on_fake))
-        return real.mean() + fake.mean()
+    def critic(self, pass_: Pass) -> Measured:
+        """Tell real from fake; the best fake's D(G(z)) is reported as ``best_fake``."""
+        real, fake = _logits(pass_.on_real), _logits(pass_.on_fake)
+        loss = softplus(-real).mean() + softplus(fake).mean()
+        return Measured(loss, {BEST_FAKE: fake.detach().max().sigmoid()})
 
     def generator(self, pass_: Pass) -> Tensor:
         """Pass for real."""

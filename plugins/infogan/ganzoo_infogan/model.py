@@ -1,5 +1,6 @@
 """InfoGAN: DCGAN with a ``q`` that reads codes from the discriminator, and who trains it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -15,6 +16,9 @@ from ganzoo.schema import setting
 from ganzoo_dcgan.model import DCGAN
 from ganzoo_dcgan.networks import initialise
 from ganzoo_infogan.networks import CodeReader
+
+LEAST_BOUND = 0.01
+"""Nats; below this, the categorical codes of a run are stuck."""
 
 
 class InfoGAN(DCGAN):
@@ -88,6 +92,23 @@ class InfoGAN(DCGAN):
         features = pass_.on_fake["features"] + unmoved
         return replace(pass_, on_fake={**pass_.on_fake, "features": features})
 
+    def stuck(self, figures: Mapping[str, float]) -> str | None:
+        """DCGAN's rule, or codes that cannot be read at all.
+
+        The authors' research code asks for 0.01 nats of the categorical codes together, and for the
+        continuous ones to be read better than by always saying 0 with a standard deviation of 1.
+        """
+        known = [(code, figures.get(f"mi_nats/{name}")) for name, code in self.codes.items()]
+        discrete = [bound for code, bound in known if bound is not None and code.trained is None]
+        if discrete and sum(discrete) < LEAST_BOUND:
+            return f"L_I of the categorical codes is below {LEAST_BOUND:g} nats"
+        gains = [
+            bound - _blind(code) for code, bound in known if bound is not None and code.trained
+        ]
+        if gains and sum(gains) < 0:
+            return "the continuous codes are read worse than by always saying their mean"
+        return super().stuck(figures)
+
     def read(self, nets: Networks, batch: Batch) -> dict[str, Tensor]:
         """Q's raw outputs (n, outputs) for each code."""
         outputs: dict[str, Tensor] = nets["q"](self.judge(nets, batch)["features"])
@@ -96,3 +117,10 @@ class InfoGAN(DCGAN):
     def encode(self, nets: Networks, batch: Batch) -> dict[str, Tensor]:
         """The likeliest category or the mean of each code, (n,)."""
         return {name: self.codes[name].read(out) for name, out in self.read(nets, batch).items()}
+
+
+def _blind(code: Code) -> float:
+    """L_I in nats of a continuous code if Q always says its mean, with a std of 1."""
+    assert code.trained is not None, "only continuous codes have a range"
+    low, high = code.trained
+    return code.entropy - 0.5 * math.log(2 * math.pi) - (high - low) ** 2 / 24
