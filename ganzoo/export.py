@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from ganzoo.files import whole_file, write_json
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
     weights = _mean_weights(trainer)
     if not trainer.accelerator.is_main_process:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     data = trainer.assembly.data
     config = {
         "schema": SCHEMA,
@@ -49,9 +47,8 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
         "averaged": sorted(trainer.averages),
         "packages": _packages(settings),
     }
-    partial = folder / f".{WEIGHTS}.partial"
-    save_file(weights, partial, metadata={"format": "pt"})
-    partial.replace(folder / WEIGHTS)
+    with whole_file(folder / WEIGHTS) as file:
+        file.write(save(weights, metadata={"format": "pt"}))
     write_json(folder / CONFIG, config)
 
 
@@ -73,14 +70,3 @@ def _mean_weights(trainer: Trainer) -> dict[str, Tensor]:
                 value = trainer.accelerator.reduce(value.clone(), reduction="mean")  # noqa: PLW2901
             weights[f"{name}.{key}"] = value.detach().cpu().contiguous()
     return weights
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ganzoo.errors import UserError
+from ganzoo.files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -208,17 +208,17 @@ def _enlarge(pixels: NDArray[np.uint8], scale: int) -> Image.Image:
 
 def save_png(image: Image.Image, path: Path) -> None:
     """Write a PNG whole or not at all; missing folders are made."""
-    with _whole(path) as temporary:
-        image.save(temporary, format="PNG")
+    with _writing(path) as file:
+        image.save(file, format="PNG")
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path) -> None:
     """Write frames as a GIF that loops for ever at 12 frames a second, whole or not at all."""
     if not frames:
         raise ValueError("a GIF needs at least one frame")
-    with _whole(path) as temporary:
+    with _writing(path) as file:
         frames[0].save(
-            temporary,
+            file,
             format="GIF",
             save_all=True,
             append_images=frames[1:],
@@ -228,18 +228,12 @@ def save_gif(frames: Sequence[Image.Image], path: Path) -> None:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place at the end."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def _writing(path: Path) -> Iterator[IO[bytes]]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with whole_file(path) as file:
+            yield file
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}",
             hint="free some space or choose another folder, then run the command again",
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

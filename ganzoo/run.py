@@ -16,7 +16,8 @@ from accelerate.utils import broadcast_object_list
 from ganzoo import checkpoint
 from ganzoo.data import Data, decode
 from ganzoo.errors import UserError
-from ganzoo.export import export, write_json
+from ganzoo.export import export
+from ganzoo.files import write_json
 from ganzoo.folder import RunFolder, environment
 from ganzoo.pictures import grid, save_png, traversal_sheet
 from ganzoo.previews import animate, latents_for, traversals

@@ -165,7 +165,7 @@ def test_a_failed_write_is_one_clear_line_and_keeps_the_old_picture(tmp_path, mo
     before = path.read_bytes()
 
     def full_disk(self, target, **options):
-        target.write_bytes(b"half a pic")
+        target.write(b"half a pic")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full_disk)

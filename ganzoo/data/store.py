@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -18,6 +17,8 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from ganzoo.files import PARTIAL, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,16 +84,16 @@ class Slot:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
-        with _whole(self._file("images.npy")) as file:
+        with whole_file(self._file("images.npy")) as file:
             array = ArrayFile(file, self.shape)
             yield array
             array.finish()
 
     def complete(self, labels: list[int], description: Description) -> None:
         """Add the rest of the entry, once the images are there."""
-        with _whole(self._file("labels.npy")) as file:
+        with whole_file(self._file("labels.npy")) as file:
             np.save(file, np.array(labels, dtype=np.int64))
-        with _whole(self._file("json")) as file:
+        with whole_file(self._file("json")) as file:
             file.write(json.dumps(asdict(description)).encode())
 
     def _file(self, suffix: str) -> Path:
@@ -130,23 +131,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GANZOO_CACHE") or "~/.cache/ganzoo").expanduser() / "images"
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears at ``path`` when it is complete and on the disk, or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-        partial = Path(file.name)
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-
-
 def _remove_abandoned(folder: Path) -> None:
-    for partial in folder.glob("*.partial"):
+    for partial in folder.glob(f"*{PARTIAL}"):
         with suppress(OSError):
             if time.time() - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()

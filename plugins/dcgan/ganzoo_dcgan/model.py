@@ -133,7 +133,7 @@ def _check_length(config: DCGAN.Config, name: str, channels: str, less: int = 0)
         raise ValueError(f"{name} has {given} entries, but {channels} asks for {expected}")
 
 
-def _check_side(network: str, strides: Strides, context: Context) -> None:
+def _check_side(network: str, strides: tuple[int, ...], context: Context) -> None:
     _, height, width = context.data.image_shape
     step = max(math.prod(strides), 4)
     if height != width or height % step or not strides:
