@@ -27,6 +27,11 @@ def ganzoo_losses() -> Iterable[LossSpec]:
         "ganzoo_infogan.losses:MutualInformation",
         "Lower bound of the information between codes and images, L_I (Chen et al. 2016)",
     )
+    yield LossSpec(
+        "augmentation_consistency",
+        "ganzoo_infogan.consistency:AugmentationConsistency",
+        "One category for all views of a real image, and an even use of the categories",
+    )
 
 
 @hookimpl

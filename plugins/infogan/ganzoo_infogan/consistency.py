@@ -1,0 +1,119 @@
+"""Categories bound to real images: views of one image fall into one category."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+from annotated_types import Ge, Gt, Le
+from torch.nn.functional import cross_entropy
+
+from ganzoo.distributed import mean
+from ganzoo.errors import UserError
+from ganzoo.loss import Loss, Measured
+from ganzoo.schema import setting
+from ganzoo_infogan.warps import NUMBERS, Warp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from ganzoo.latents import Code
+    from ganzoo.loss import TermFunction
+    from ganzoo.model import Context, Pass
+
+Reach = Annotated[float, Ge(0)]
+
+ROUNDS = 3
+"""Rounds of balancing; more of them change the targets by less than the noise of a batch."""
+
+LEAST_USE = torch.finfo(torch.float32).tiny
+"""Share of a batch below which an unused category is not pulled harder."""
+
+
+class AugmentationConsistency(Loss):
+    """Binds categorical codes to *real* images: Q must put an image and a view of it together.
+
+    InfoGAN's own term never sees a real image, so a category may mean two digits as long as the
+    generator draws both. Here Q reads a real image and a random affine view of it, and each reading
+    is drawn to the other's, made sharper and *even*: over the global batch every category is used
+    alike, which is what the prior says (swapped prediction with balanced assignments, Caron et al.
+    2020, section 3.1; the idea of invariance and evenness is RIM's and IMSAT's, Hu et al. 2017).
+    Continuous codes are left alone, as a view changes slant and width.
+
+    The term belongs to the phase that trains ``q``. Reported, per code: ``consistency/<code>``, the
+    cross-entropy in nats, and ``evenness/<code>``, the entropy of the mean reading, at most that of
+    the code.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Settings of the loss, beside its weight. All reaches go both ways, drawn evenly."""
+
+        rotate: Reach = setting(15.0, "views: largest rotation in degrees")
+        scale: Annotated[float, Ge(0), Le(0.9)] = setting(
+            0.12, "views: largest change of each axis as a share of the size"
+        )
+        shear: Reach = setting(0.2, "views: largest sideways move per height")
+        shift: Reach = setting(0.12, "views: largest move as a share of half the side")
+        sharpness: Annotated[float, Gt(0)] = setting(
+            2.0, "factor of the readings before they become targets"
+        )
+
+    needs = ("discriminator", "q")
+    capturable = True
+
+    def __init__(self, name: str, config: Config, context: Context) -> None:
+        super().__init__(name, config, context)
+        codes: Mapping[str, Code] = context.prior.codes if context.prior is not None else {}
+        self.codes = {key: code for key, code in codes.items() if code.trained is None}
+        if not self.codes:
+            raise UserError(
+                f"loss.{name} needs a categorical code",
+                hint="Set one: --set 'prior.codes.kind=categorical(10)'.",
+            )
+        self.warp = Warp(config.rotate, config.scale, config.shear, config.shift)
+
+    def terms(self) -> Mapping[str, TermFunction]:
+        """The term of each phase that trains ``q``."""
+        reading = [phase.name for phase in self.context.phases if "q" in phase.trains]
+        return dict.fromkeys(reading, self.disagreement)
+
+    def disagreement(self, pass_: Pass) -> Measured:
+        """The cross-entropy of each reading against the other one's even target, in nats."""
+        nets, images = pass_.nets, pass_.batch["image"]
+        # The critic's phase has judged the images already.
+        seen = pass_.on_real or nets["discriminator"](images)
+        moved = nets["discriminator"](self.view(pass_, images))
+        plain, warped = nets["q"](seen["features"]), nets["q"](moved["features"])
+        total, report = images.new_zeros(()), {}
+        for name in self.codes:
+            one, other = plain[name].float(), warped[name].float()
+            to_one, to_other = self.targets(torch.cat([one, other])).chunk(2)
+            value = (cross_entropy(one, to_other) + cross_entropy(other, to_one)) / 2
+            total = total + value
+            used = mean(one.detach().softmax(1).mean(0))
+            report[f"consistency/{name}"] = value.detach()
+            report[f"evenness/{name}"] = torch.special.entr(used).sum()
+        return Measured(total, report)
+
+    def view(self, pass_: Pass, images: Tensor) -> Tensor:
+        """One random view of each image."""
+        chance = pass_.draw.uniform(len(images), NUMBERS)
+        assert self.context.model is not None, "a loss is built for a model"
+        return self.warp(images, chance, background=self.context.model.image_range[0])
+
+    @torch.no_grad()
+    def targets(self, logits: Tensor) -> Tensor:
+        """Probabilities (n, k) near the sharpened readings that use each category alike.
+
+        Alternating normalisation of rows and columns (Sinkhorn and Knopp 1967), over the global
+        batch.
+        """
+        scores: Tensor = self.config.sharpness * logits
+        for _ in range(ROUNDS):
+            used = mean(scores.softmax(1).mean(0))
+            scores = scores - used.clamp(min=LEAST_USE).log()
+        return scores.softmax(1)
