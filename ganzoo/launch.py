@@ -50,12 +50,9 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
-    on_cpu = _is_on(os.environ.get("ACCELERATE_USE_CPU"))
-    device_type = "cpu" if on_cpu else _device_type()
-    chosen, why = choose_precision(
-        precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device_type
-    )
-    if chosen == "fp16" and device_type == "cpu":
+    device = device_type()
+    chosen, why = choose_precision(precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device)
+    if chosen == "fp16" and device == "cpu":
         raise UserError(
             "fp16 does not train on a CPU", hint="Take --set train.precision=bf16 or fp32."
         )
@@ -131,7 +128,10 @@ def computes_in_bf16(device_type: str) -> bool:
     return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
 
 
-def _device_type() -> str:
+def device_type() -> str:
+    """The kind of device that is computed on: the accelerator, unless the launcher says CPU."""
+    if _is_on(os.environ.get("ACCELERATE_USE_CPU")):
+        return "cpu"
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -25,6 +25,7 @@ from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG, SCHEMA, WEIGHTS
 from ganzoo.latents import Code, Latents, Prior
+from ganzoo.launch import device_type
 from ganzoo.model import DataInfo, Model
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def load(folder: Path, registry: Registry, device: torch.device | None = None) -
     """Load an exported model folder, or the one in a run. Runs no code but installed plugins'."""
     from ganzoo.settings import from_table
 
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device or torch.device(device_type())
     folder = model_folder(folder)
     config = _read_config(folder / CONFIG)
     settings = from_table(registry, config["settings"], origin=CONFIG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from ganzoo import launch
 from ganzoo.errors import UserError
@@ -47,3 +48,17 @@ def test_what_does_not_fit_is_refused_in_one_sentence(variable: str, value: str,
 
 def test_an_ordinary_environment_is_not_refused() -> None:
     launch.refuse({"ACCELERATE_USE_FSDP": "false", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "1"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [("true", "cpu"), ("false", "cuda"), (None, "cuda")]
+)
+def test_a_launcher_that_says_cpu_is_heard_by_training_and_loading(
+    asked: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    if asked is None:
+        monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    else:
+        monkeypatch.setenv("ACCELERATE_USE_CPU", asked)
+    assert launch.device_type() == expected
