@@ -74,10 +74,13 @@ class DatasetSpec(Spec):
 class MetricSpec(Spec):
     """A callable ``(loaded: ganzoo.Loaded, budget: int) -> Mapping[str, ganzoo.metrics.Score]``.
 
-    ``budget`` is the largest number of images that the metric may generate or read of any one
+    ``budget`` is the largest number of images that the metric may score, generated or of any one
     split. A metric that does not apply to the model or its data raises
     :class:`ganzoo.metrics.NotApplicable` with the reason.
     """
+
+    at_end_of_run: bool = False
+    """Also computed when a run ends, not only by ``ganzoo eval``: so it must take seconds."""
 
 
 class Hooks:

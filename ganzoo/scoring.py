@@ -1,37 +1,97 @@
-"""Scores a run's exported model with every metric on offer, and keeps them in ``scores.json``."""
+"""Scores a run's exported model with the metrics on offer, and keeps them in ``scores.json``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UserError
-from ganzoo.export import write_json
+from ganzoo.files import write_json
+from ganzoo.hookspecs import MetricSpec
 from ganzoo.loaded import Loaded, load
-from ganzoo.metrics.scorecard import Scores, score, to_json
+from ganzoo.metrics.scorecard import SCHEMA, Scores, score, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from ganzoo.registry import Registry
+    from ganzoo.registry import Offer, Registry
 
 BUDGET = 10_000
 """Images that a metric may generate, or read of one split."""
 
 
-def score_model(loaded: Loaded, registry: Registry, budget: int = BUDGET) -> Scores:
-    """Run every metric that the plugins offer."""
-    metrics = {}
-    for offer in registry.all("metric"):
+def quick_metrics(registry: Registry) -> list[Offer[Any]]:
+    """The metrics that are computed when a run ends."""
+    return [
+        offer
+        for offer in registry.all("metric")
+        if isinstance(offer.spec, MetricSpec) and offer.spec.at_end_of_run
+    ]
+
+
+def score_model(
+    loaded: Loaded, registry: Registry, metrics: Sequence[Offer[Any]], budget: int = BUDGET
+) -> Scores:
+    """Compute ``metrics`` in their order."""
+    functions = {}
+    for offer in metrics:
         clash = len(registry.matching("metric", offer.name)) > 1
-        metrics[offer.qualified if clash else offer.name] = registry.load(offer)
-    return score(loaded, metrics, budget)
+        functions[offer.qualified if clash else offer.name] = registry.load(offer)
+    return score(loaded, functions, budget)
 
 
-def score_run(folder: Path, registry: Registry, scores_path: Path, budget: int = BUDGET) -> Scores:
-    """Load the model in ``folder``, score it and write the scores."""
-    scores = score_model(load(folder, registry), registry, budget)
+def score_run(
+    folder: Path,
+    registry: Registry,
+    scores_path: Path,
+    metrics: Sequence[Offer[Any]],
+    budget: int = BUDGET,
+    *,
+    keep_others: bool = False,
+) -> Scores:
+    """Load the model in ``folder``, compute ``metrics``, write their scores and return them.
+
+    With ``keep_others``, the file keeps what it has besides of the same weights.
+    """
+    scores = score_model(load(folder, registry), registry, metrics, budget)
+    document = to_json(scores)
+    if keep_others:
+        computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
+        document = _laid_over(_read(scores_path), document, computed, scores)
     try:
-        write_json(scores_path, to_json(scores))
+        write_json(scores_path, document)
     except OSError as error:
         raise UserError(f"cannot write {scores_path}: {error.strerror}") from error
     return scores
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) and document.get("schema") == SCHEMA else {}
+
+
+def _laid_over(
+    old: dict[str, Any], new: dict[str, Any], computed: set[str], scores: Scores
+) -> dict[str, Any]:
+    """``new`` over what ``old`` has of the same weights and of metrics not ``computed``."""
+    about = {"step": scores.step, "ema": scores.ema, "data": scores.data}
+    kept = {
+        name: entry
+        for name, entry in old.get("scores", {}).items()
+        if all(entry.get(key) == value for key, value in about.items())
+    }
+    if not kept:
+        return new
+    why = {
+        reasons: {name: text for name, text in old[reasons].items() if name not in computed}
+        for reasons in ("absent", "failed")
+    }
+    return new | {
+        "scores": kept | new["scores"],
+        "absent": why["absent"] | new["absent"],
+        "failed": why["failed"] | new["failed"],
+    }

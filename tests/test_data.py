@@ -679,8 +679,8 @@ def test_a_folder_of_data_files_that_changed_is_read_anew(tmp_path, registry, ca
         (folder / "a").mkdir(parents=True)
         pictures = [Image.fromarray(np.full((8, 8), value, np.uint8))] * 2
         datasets.Dataset.from_dict({"image": pictures}).to_parquet(folder / "a/train-0.parquet")
-        card = '---\nconfigs:\n- config_name: a\n  data_files:\n  - split: train\n    path: "a/*"\n---\n'
-        (folder / "README.md").write_text(card)
+        card = ["---", "configs:", "- config_name: a", "  data_files: a/*", "---", ""]
+        (folder / "README.md").write_text("\n".join(card))
         settings = DataSettings(name=str(folder), config="a")
         return decode(open_source(settings, registry, "train"), settings)
 

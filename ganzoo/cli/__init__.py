@@ -26,11 +26,11 @@ _FILES = "ganzoo.plugin_files"
 @cache
 def own_commands() -> dict[str, dict[str, click.Command]]:
     """The host's commands by name, in the sections in which ``--help`` shows them."""
-    from ganzoo.cli import listing, runs, training
+    from ganzoo.cli import comparing, listing, runs, training
 
     sections = {
         "Train": training.COMMANDS,
-        "Use what was trained": runs.COMMANDS,
+        "Use what was trained": [*runs.COMMANDS, comparing.compare_command],
         "See what there is": listing.COMMANDS,
     }
     return {

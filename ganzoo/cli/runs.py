@@ -133,16 +133,39 @@ def traverse_command(
     type=click.IntRange(min=100),
     help="Images of a split to use. [default: 10000]",
 )
+@click.option(
+    "--metric",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Metric to compute, repeatable; scores.json keeps the others of this model. "
+    "[default: every metric]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 @click.pass_obj
-def eval_command(registry: Registry, *, run: str | None, budget: int | None, as_json: bool) -> None:
+def eval_command(
+    registry: Registry,
+    *,
+    run: str | None,
+    budget: int | None,
+    names: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Score a trained model with every metric there is, into scores.json of the run."""
     from ganzoo.folder import find_run
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.scoring import BUDGET, score_run
 
+    chosen = [registry.find("metric", name) for name in dict.fromkeys(names)]
     folder = find_run(run)
-    scores = score_run(folder.path, registry, folder.scores, budget or BUDGET)
+    scores = score_run(
+        folder.path,
+        registry,
+        folder.scores,
+        chosen or registry.all("metric"),
+        budget or BUDGET,
+        keep_others=bool(chosen),
+    )
     click.echo(json.dumps(to_json(scores), indent=2) if as_json else render(scores))
 
 

@@ -203,7 +203,7 @@ def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool
     """Score what was trained, and say what to do next."""
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.reporting import clock
-    from ganzoo.scoring import score_run
+    from ganzoo.scoring import quick_metrics, score_run
 
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
@@ -211,7 +211,8 @@ def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool
         click.echo(f"Continue with: ganzoo run --resume {folder.path}", err=True)
         return
     click.echo("Scoring the model ...", err=True)
-    scores = score_run(folder.path, task.registry, folder.scores)
+    metrics = quick_metrics(task.registry)
+    scores = score_run(folder.path, task.registry, folder.scores, metrics)
     if as_json:
         click.echo(json.dumps({"folder": str(folder.path), **to_json(scores)}, indent=2))
         return

@@ -64,8 +64,20 @@ def test_the_licence_lies_beside_the_data_and_names_authors_and_terms():
         "share-alike",
     ):
         assert words in text
-    [spec] = plugin.ganzoo_datasets()
-    assert spec.licence in text
+    licences = {spec.name: spec.licence for spec in plugin.ganzoo_datasets()}
+    assert licences["mnist"] in text
+    assert licences["housenumbers"] == licences["mnist"]  # made of the same digits
+
+
+def test_every_data_set_opens_by_its_name_in_each_of_its_splits(registry):
+    here = [spec for spec in plugin.ganzoo_datasets() if "not here" not in spec.summary]
+    assert len(here) == 6
+    for spec in here:
+        for split in spec.splits:
+            settings = DataSettings(name=spec.name)
+            source = open_source(settings, registry, split)
+            assert source.native_shape().uniform is not None
+            assert f"{len(source):,}" in spec.summary, spec.name
 
 
 def test_the_plugin_is_found_without_torch_or_datasets():

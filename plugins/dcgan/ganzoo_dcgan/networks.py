@@ -34,7 +34,7 @@ class Generator(nn.Module):
         sigmoid: bool = True,
     ) -> None:
         super().__init__()
-        strides = strides or (2,) * len(channels)
+        strides = list(strides) or [2] * len(channels)
         norms = norms or (True,) * (len(channels) - 1)
         colours, side = image_shape[0], image_shape[1] // math.prod(strides)
         widths = [size, *dense, channels[0] * side * side]
@@ -78,7 +78,7 @@ class Discriminator(nn.Module):
         dense_norm: Norm | None = None,
     ) -> None:
         super().__init__()
-        strides = strides or (2,) * len(channels)
+        strides = list(strides) or [2] * len(channels)
         colours, side = image_shape[0], image_shape[1] // math.prod(strides)
         layers: list[nn.Module] = []
         pairs = itertools.pairwise([colours, *channels])

@@ -13,6 +13,7 @@ from ganzoo.draw import generator_for
 from ganzoo.latents import Latents
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import codes as measure
+from ganzoo.metrics.samples import kl_to_uniform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,6 +81,7 @@ def _category_scores(
     (seen, fitted_on), (found, scored_on) = fitted, scored
     split, labels = scored_on.split.name, scored_on.labels
     used = measure.used_categories(found, k)
+    counts = measure.contingency(found, labels, k, classes)
     source = f"{len(seen):,} {'other ' * (fitted_on.split is scored_on.split)}"
     source += f"{fitted_on.split.name} images"
 
@@ -114,13 +116,28 @@ def _category_scores(
         ),
         f"nmi/{name}": score(measure.nmi(found, labels), "NMI", ""),
         f"ari/{name}": score(measure.ari(found, labels), "ARI", ""),
+        f"purity/{name}": score(
+            float(counts.max(axis=1).sum() / counts.sum()),
+            "purity",
+            "share",
+            "share of the images whose label is the commonest in their category",
+            by_category=[row.max() / row.sum() if row.any() else None for row in counts],
+        ),
+        f"category_kl/{name}": score(
+            kl_to_uniform(torch.from_numpy(counts.sum(axis=1) / counts.sum())),
+            "KL of categories",
+            "nats",
+            "of the categories read from real images, to even ones",
+            images_by_category=counts.sum(axis=1).tolist(),
+        ),
     }
 
 
 def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
     """Generate images from known codes, read the codes back, and compare.
 
-    ``generated_accuracy`` for a categorical code; ``r2`` and ``spearman`` for a continuous one.
+    ``generated_accuracy`` for a categorical code; ``r2`` and ``spearman`` for a continuous one, and
+    ``leakage``: how far the reading follows another continuous code.
     """
     prior = _prior(loaded)
     sampled: dict[str, list[Tensor]] = {}
@@ -134,18 +151,46 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
                 sampled.setdefault(name, []).append(latents.parts[name].cpu())
                 read.setdefault(name, []).append(codes[name].cpu())
     result = {}
+    continuous: dict[str, tuple[measure.Floats, measure.Floats]] = {}
     for name, values in sampled.items():
         truth, reading = torch.cat(values), torch.cat(read[name])
-        if not truth.is_floating_point():
-            agreement = float((reading == truth).double().mean())
-            result[f"generated_accuracy/{name}"] = Score(
-                agreement, None, len(truth), label="read back", unit="share"
-            )
+        if truth.is_floating_point():
+            continuous[name] = reading.double().numpy(), truth.double().numpy()
             continue
-        pair = reading.double().numpy(), truth.double().numpy()
-        result[f"r2/{name}"] = Score(measure.r2(*pair), None, len(truth), label="R²")
-        result[f"spearman/{name}"] = Score(
-            measure.spearman(*pair), None, len(truth), label="Spearman"
+        agreement = float((reading == truth).double().mean())
+        result[f"generated_accuracy/{name}"] = Score(
+            agreement, None, len(truth), label="read back", unit="share"
+        )
+    for name in continuous:
+        result |= _continuous_scores(name, continuous)
+    return result
+
+
+def _continuous_scores(
+    name: str, codes: Mapping[str, tuple[measure.Floats, measure.Floats]]
+) -> dict[str, Score]:
+    """Score one of ``codes``, which are readings and sampled values by name."""
+    reading, truth = codes[name]
+
+    def score(value: float, label: str, note: str = "", **extra: object) -> Score:
+        return Score(value, None, len(truth), label=label, note=note, extra=extra)
+
+    leakage = {
+        other: measure.spearman(reading, sampled)
+        for other, (_, sampled) in codes.items()
+        if other != name
+    }
+    result = {
+        f"r2/{name}": score(measure.r2(reading, truth), "R²"),
+        f"spearman/{name}": score(measure.spearman(reading, truth), "Spearman", leakage=leakage),
+    }
+    if leakage:
+        worst = max(leakage, key=lambda other: abs(leakage[other]))
+        result[f"leakage/{name}"] = score(
+            abs(leakage[worst]),
+            "leakage",
+            f"largest |Spearman| of the reading with another code, here {worst}",
+            code=worst,
         )
     return result
 

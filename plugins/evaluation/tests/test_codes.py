@@ -99,6 +99,8 @@ def test_shuffled_categories_are_perfect_after_matching_on_train_images():
         "majority_accuracy_k4/digit",
         "nmi/digit",
         "ari/digit",
+        "purity/digit",
+        "category_kl/digit",
     }
     accuracy = scores["category_accuracy/digit"]
     assert (accuracy.value, accuracy.split, accuracy.n) == (1.0, "test", 40)
@@ -124,6 +126,23 @@ def test_the_matching_is_fitted_on_train_and_never_on_test_images():
     loaded = labelled(train=SORTED, test=SORTED)
     loaded.splits["test"] = split_of("test", (SORTED + 1) % 4, digits=SORTED)
     assert categories(loaded, 1000)["category_accuracy/digit"].value == 0
+
+
+def test_purity_counts_the_commonest_label_and_weights_categories_by_their_images():
+    loaded = labelled(train=SORTED, test=SORTED)
+    loaded.categories = torch.tensor([0, 1, 2, 2])
+    purity = categories(loaded, 1000)["purity/digit"]
+    assert purity.value == 0.75
+    assert purity.extra["by_category"] == [1, 1, 0.5, None]
+
+
+def test_the_kl_of_categories_is_that_of_their_shares_on_real_images():
+    loaded = labelled(train=SORTED, test=SORTED)
+    assert categories(loaded, 1000)["category_kl/digit"].value == pytest.approx(0, abs=1e-9)
+    loaded.categories = torch.tensor([0, 1, 2, 2])
+    kl = categories(loaded, 1000)["category_kl/digit"]
+    assert kl.value == pytest.approx(0.5 * math.log(2))
+    assert kl.extra["images_by_category"] == [50, 50, 100, 0]
 
 
 def test_images_sorted_by_class_are_sampled_from_all_classes():
@@ -179,6 +198,27 @@ def test_codes_that_survive_generation_are_recovered(monkeypatch):
     assert all(score.value == pytest.approx(1) for score in scores.values())
     assert all((score.split, score.n) == (None, 200) for score in scores.values())
     assert loaded.largest == 64
+
+
+def test_a_reading_that_follows_another_code_is_reported_as_leakage(monkeypatch):
+    loaded = Loaded(prior=prior_of(slant="uniform(-1, 1)", width="uniform(-1, 1)"))
+
+    def generate(latents, seed=0):
+        rows = torch.zeros(len(latents.flat), 1, 1, 10)
+        rows[:, 0, 0, 4], rows[:, 0, 0, 5] = latents.parts["slant"], latents.parts["width"]
+        return rows
+
+    def encode(images):
+        slant, width = images[:, 0, 0, 4], images[:, 0, 0, 5]
+        return {"slant": slant, "width": width - 2 * slant}
+
+    monkeypatch.setattr(loaded, "generate", generate)
+    monkeypatch.setattr(loaded, "encode", encode)
+    scores = recovery(loaded, 4000)
+    assert scores["leakage/slant"].value == pytest.approx(0, abs=0.05)
+    assert scores["leakage/width"].value == pytest.approx(0.9, abs=0.05)
+    leaked = scores["spearman/width"].extra["leakage"]
+    assert leaked == {"slant": pytest.approx(-scores["leakage/width"].value)}
 
 
 def test_a_code_that_images_ignore_is_not_recovered(monkeypatch):

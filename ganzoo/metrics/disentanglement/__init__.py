@@ -1,0 +1,36 @@
+"""How far codes are disentangled, measured against known factors: functions of plain arrays.
+
+``mig``, ``sap``, ``dci``, ``modularity`` and ``explicitness`` take codes (N, D) and factors (N, K)
+of the same images; ``factor_vae`` and ``beta_vae`` take a :class:`Sampler`. In all of them
+
+- a dead code (constant but for rounding) is left out, and so is a factor with one value;
+- a categorical code is one code: give its numbers in one column and mark it in ``discrete``. K
+  probabilities in K columns would be K codes with almost the same information each;
+- neither the order of the columns nor their scale counts, and equal seeds give equal numbers.
+
+Scores of different protocols, or with different numbers of rows, must not be compared.
+"""
+
+from __future__ import annotations
+
+from ganzoo.metrics.disentanglement.information import mig, modularity
+from ganzoo.metrics.disentanglement.prediction import DCI, dci, explicitness, sap
+from ganzoo.metrics.disentanglement.protocols import PROTOCOLS, Protocol, ProtocolName
+from ganzoo.metrics.disentanglement.sampling import PoolSampler, Sampler
+from ganzoo.metrics.disentanglement.votes import beta_vae, factor_vae
+
+__all__ = [
+    "DCI",
+    "PROTOCOLS",
+    "PoolSampler",
+    "Protocol",
+    "ProtocolName",
+    "Sampler",
+    "beta_vae",
+    "dci",
+    "explicitness",
+    "factor_vae",
+    "mig",
+    "modularity",
+    "sap",
+]

@@ -1,0 +1,197 @@
+"""Disentanglement of made-up readers of images that hold their factors in their pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo.data import FactorSource, Images, Rendered
+from ganzoo.loaded import Split
+from ganzoo.metrics import NotApplicable
+from ganzoo.metrics.disentanglement import PoolSampler, factor_vae
+from ganzoo_evaluation.disentanglement import SourceSampler, disentanglement, read_sample
+
+NAMES = {
+    "mig",
+    "sap",
+    "dci_disentanglement",
+    "dci_completeness",
+    "dci_informativeness",
+    "modularity",
+    "explicitness",
+    "factor_vae",
+    "beta_vae",
+    "factor_vae_infogan_cr",
+    "beta_vae_infogan_cr",
+}
+
+
+class Pixels:
+    """Images of a row of pixels, one for each factor, as bright as the value."""
+
+    classes = None
+
+    def __init__(self, **sizes):
+        self.factor_names, self.factor_sizes = tuple(sizes), tuple(sizes.values())
+        self.image_shape = (1, 1, len(sizes))
+
+    def __len__(self):
+        return int(np.prod(self.factor_sizes))
+
+    def factors(self, indices):
+        places = np.unravel_index(indices.numpy(), self.factor_sizes)
+        return torch.from_numpy(np.stack(places, axis=1))
+
+    def places(self, factors):
+        return torch.from_numpy(np.ravel_multi_index(factors.T.numpy(), self.factor_sizes))
+
+    def gather(self, indices):
+        return {"image": self.factors(indices).to(torch.uint8)[:, None, None]}
+
+
+def split_of(source):
+    return Split("train", Rendered(source, len(source), "pixels"))
+
+
+def aligned(images):
+    rows = images[:, 0, 0]
+    return {"shape": (rows[:, 1].long() + 1) % 3, "width": rows[:, 2], "height": -9 * rows[:, 3]}
+
+
+def mixed(images):
+    rows = images[:, 0, 0]
+    rows = (rows - rows.mean(0)) / (rows.std(0) + 1e-6)
+    return {"a": rows @ torch.tensor([0, 1.0, 1, 1]), "b": rows @ torch.tensor([0, 1.0, -1, 1])}
+
+
+@dataclass
+class Loaded:
+    encode: object = staticmethod(aligned)
+    train: Split | None = None
+    data_name: str = "pixels"
+
+    def split(self, name):
+        assert name == "train"
+        return self.train
+
+    def normalise(self, images):
+        assert images.dtype == torch.uint8
+        return images.float()
+
+
+PIXELS = Pixels(colour=1, shape=3, width=6, height=8)
+
+
+def test_the_source_is_one_that_knows_its_factors():
+    assert isinstance(PIXELS, FactorSource)
+
+
+def test_a_categorical_and_two_continuous_codes_for_their_factors_score_near_one():
+    scores = disentanglement(Loaded(train=split_of(PIXELS)), 1000)
+    assert set(scores) == NAMES
+    for name in NAMES - {"sap", "explicitness"}:
+        assert scores[name].value > 0.95, name
+    for name, score in scores.items():
+        assert (score.split, score.n) == ("train", 144)
+        expected = "infogan_cr" if name.endswith("infogan_cr") else "locatello"
+        assert score.extra["protocol"] == expected
+        assert score.extra["codes"] == ["shape", "width", "height"]
+        assert score.extra["factors"] == ["colour", "shape", "width", "height"]
+        assert score.label
+
+
+def test_mixed_codes_score_lower():
+    scores = disentanglement(Loaded(mixed, split_of(PIXELS)), 1000)
+    for name in ("mig", "dci_disentanglement", "factor_vae"):
+        assert scores[name].value < 0.7, name
+
+
+def test_no_more_images_are_read_than_the_budget_and_none_twice():
+    source, seen = Pixels(a=20, b=30), []
+
+    def encode(images):
+        seen.append(images[:, 0, 0])
+        return {"a": images[:, 0, 0, 0], "b": images[:, 0, 0, 1]}
+
+    scores = disentanglement(Loaded(encode, split_of(source)), 200)
+    rows = torch.cat(seen)
+    assert len(rows) == len(rows.unique(dim=0)) == 200
+    assert {score.n for score in scores.values()} == {200}
+
+
+def test_images_go_to_the_network_in_chunks(monkeypatch):
+    monkeypatch.setattr("ganzoo_evaluation.disentanglement.CHUNK", 50)
+    sizes = []
+
+    def encode(images):
+        sizes.append(len(images))
+        return aligned(images)
+
+    read = read_sample(Loaded(encode, split_of(PIXELS)), 1000)
+    assert sizes == [50, 50, 44]
+    whole = read_sample(Loaded(train=split_of(PIXELS)), 1000)
+    assert (read.codes == whole.codes).all()
+
+
+def test_rows_of_codes_belong_to_the_rows_of_factors():
+    read = read_sample(Loaded(train=split_of(PIXELS)), 100)
+    assert read.names == ("shape", "width", "height")
+    assert read.discrete == (True, False, False)
+    assert (read.codes[:, 0] == (read.factors[:, 1] + 1) % 3).all()
+    assert (read.codes[:, 1] == read.factors[:, 2]).all()
+    assert (read.codes[:, 2] == -9 * read.factors[:, 3]).all()
+
+
+def test_fresh_groups_share_the_value_of_one_factor():
+    sampler = SourceSampler(PIXELS, lambda images: images[:, 0, 0].double().numpy())
+    assert sampler.factors == 3  # the colour has a single value
+    groups = sampler(1, 40, 30, np.random.default_rng(0))
+    assert groups.shape == (40, 30, 4)
+    constant = np.ptp(groups, axis=1) == 0
+    assert constant[:, [0, 2]].all()
+    assert not constant[:, [1, 3]].any()
+    assert len(np.unique(groups[:, 0, 2])) == 6
+    free = sampler(None, 1, 500, np.random.default_rng(0))[0]
+    assert np.ptp(free, axis=0).tolist() == [0, 2, 5, 7]
+
+
+def test_groups_from_a_random_pool_score_as_fresh_groups_do():
+    """Means of several draws: a single score of 2,000 groups has a deviation of about 0.01."""
+    source = Pixels(a=3, b=6, c=40, d=32)
+    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+
+    def encode(images):
+        rows = images[:, 0, 0].double().numpy() / [3, 6, 40, 32]
+        return rows @ (np.eye(4) + 0.8 * turned)
+
+    def pool(seed):
+        places = np.random.default_rng(seed).choice(len(source), 2000, replace=False)
+        indices = torch.from_numpy(places)
+        codes = encode(source.gather(indices)["image"])
+        return PoolSampler(codes, source.factors(indices).numpy())
+
+    def mean(sampler_of):
+        scores = [factor_vae(sampler_of(s), 4, groups=1000, size=20, seed=s) for s in range(6)]
+        return np.mean(scores)
+
+    fresh = mean(lambda seed: SourceSampler(source, encode))
+    assert 0.85 < fresh < 0.93
+    assert mean(pool) == pytest.approx(fresh, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "why"),
+    [
+        (Loaded(), "not at hand"),
+        (Loaded(train=split_of(Pixels(a=1, b=5))), "pixels has fewer than two factors"),
+        (Loaded(lambda images: None, split_of(PIXELS)), "reads no codes from images"),
+        (
+            Loaded(train=Split("train", Images(torch.zeros(4, 1, 2, 2), None, None, "x"))),
+            "the factors of pixels are not known",
+        ),
+    ],
+)
+def test_a_model_or_data_that_does_not_fit_says_so(loaded, why):
+    with pytest.raises(NotApplicable, match=why):
+        disentanglement(loaded, 100)

@@ -1,0 +1,120 @@
+"""Which metrics are computed when, and what scores.json keeps of earlier ones."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ganzoo import MetricSpec, scoring
+from ganzoo.cli.runs import eval_command
+from ganzoo.errors import UserError
+from ganzoo.metrics import NotApplicable, Score
+from ganzoo.metrics.scorecard import Scores
+from ganzoo.scoring import quick_metrics, score_run
+
+
+class Loaded:
+    step, ema, data_name = 100, False, "mnist"
+
+
+def quick(loaded, budget):
+    return {"quick": Score(1.0, None, budget)}
+
+
+def slow(loaded, budget):
+    return {"slow": Score(2.0, None, budget)}
+
+
+def absent(loaded, budget):
+    raise NotApplicable("it does not fit")
+
+
+@pytest.fixture
+def registry(make_registry, offering, monkeypatch):
+    specs = [
+        MetricSpec("quick", "made_up:quick", "", at_end_of_run=True),
+        MetricSpec("slow", "made_up:slow", ""),
+        MetricSpec("absent", "made_up:absent", ""),
+    ]
+    registry = make_registry({"some-package:some": offering(metrics=specs)})
+    functions = {"quick": quick, "slow": slow, "absent": absent}
+    monkeypatch.setattr(registry, "load", lambda offer: functions[offer.name])
+    return registry
+
+
+@pytest.fixture(autouse=True)
+def _model(monkeypatch):
+    monkeypatch.setattr(scoring, "load", lambda folder, registry: Loaded())
+
+
+@pytest.fixture
+def evaluate(registry, tmp_path):
+    """``evaluate("slow")`` computes that metric, or all, and gives what scores.json holds then."""
+    folder = tmp_path / "run"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "config.json").write_text("{}")
+
+    def run(*names):
+        options = [text for name in names for text in ("--metric", name)]
+        result = CliRunner().invoke(
+            eval_command, [str(folder), *options], obj=registry, catch_exceptions=False
+        )
+        assert result.exit_code == 0, result.output
+        return json.loads((folder / "scores.json").read_text())
+
+    return run
+
+
+def test_only_metrics_that_take_seconds_are_computed_when_a_run_ends(registry, tmp_path):
+    assert [offer.name for offer in quick_metrics(registry)] == ["quick"]
+    path = tmp_path / "scores.json"
+    scores = score_run(tmp_path, registry, path, quick_metrics(registry))
+    assert set(scores.scores) == set(json.loads(path.read_text())["scores"]) == {"quick"}
+
+
+def test_eval_computes_every_metric(evaluate):
+    document = evaluate()
+    assert set(document["scores"]) == {"quick", "slow"}
+    assert document["absent"] == {"absent": "it does not fit"}
+
+
+def test_eval_of_one_metric_keeps_the_others_of_the_same_step(evaluate):
+    evaluate("slow", "absent")
+    document = evaluate("quick")
+    assert {name: one["value"] for name, one in document["scores"].items()} == {
+        "quick": 1,
+        "slow": 2,
+    }
+    assert document["absent"] == {"absent": "it does not fit"}
+
+
+def test_a_metric_that_is_computed_again_replaces_its_scores(evaluate, monkeypatch):
+    evaluate()
+    monkeypatch.setattr(
+        scoring,
+        "score",
+        lambda loaded, functions, budget: Scores(
+            {"quick": Score(9.0, None, 1)}, {}, {}, 100, False, "mnist"
+        ),
+    )
+    document = evaluate("quick")
+    assert (document["scores"]["quick"]["value"], document["scores"]["slow"]["value"]) == (9, 2)
+
+
+def test_scores_of_another_step_are_not_kept(evaluate, monkeypatch):
+    evaluate()
+    monkeypatch.setattr(Loaded, "step", 200)
+    document = evaluate("quick")
+    assert set(document["scores"]) == {"quick"}
+    assert document["absent"] == {}
+
+
+def test_a_damaged_file_is_replaced(evaluate, tmp_path):
+    (tmp_path / "run" / "scores.json").write_text("{")
+    assert set(evaluate("slow")["scores"]) == {"slow"}
+
+
+def test_a_metric_that_nobody_offers_is_named_before_anything_is_computed(registry):
+    result = CliRunner().invoke(eval_command, ["--metric", "quik"], obj=registry)
+    assert isinstance(result.exception, UserError)
+    assert "no metric called 'quik'" in str(result.exception)
