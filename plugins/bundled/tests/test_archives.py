@@ -7,6 +7,9 @@ from click.testing import CliRunner
 
 from ganzoo.cli import cli
 
+# All tests of one process share what accelerate has been started with.
+DRY = ["--dry-run", "--set", "train.precision=fp32"]
+
 
 @pytest.mark.parametrize(
     ("preset", "source", "instead"),
@@ -16,7 +19,7 @@ from ganzoo.cli import cli
 def test_the_papers_renderings_say_where_they_come_from(
     model: str, preset: str, source: str, instead: str
 ) -> None:
-    result = CliRunner().invoke(cli, ["run", model, "--preset", preset, "--dry-run"])
+    result = CliRunner().invoke(cli, ["run", model, "--preset", preset, *DRY])
     assert result.exit_code == 2
     assert "not on the Hub" in result.output
     assert source in result.output
@@ -32,9 +35,7 @@ def test_the_papers_renderings_say_where_they_come_from(
     ],
 )
 def test_the_stand_ins_fit_the_papers_networks(preset: str, data: str, shape: str) -> None:
-    result = CliRunner().invoke(
-        cli, ["run", "infogan", "--preset", preset, "--data", data, "--dry-run"]
-    )
+    result = CliRunner().invoke(cli, ["run", "infogan", "--preset", preset, "--data", data, *DRY])
     assert result.exit_code == 0, result.output
     assert data in result.output
     assert shape in result.output
