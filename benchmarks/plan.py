@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import shlex
 import statistics
 import subprocess
@@ -92,11 +94,20 @@ def summary(job: Job, run: Path) -> dict[str, Any]:
     return {
         "command": f"ganzoo run {job.command} --seed {job.seed}",
         "device": environment["device_name"],
+        "machine": machine(),
         "precision": environment["precision"],
         "images_per_second": round(statistics.median(rates), 1) if rates else None,
         "versions": environment["versions"],
         "scores": {name: round(score["value"], 5) for name, score in scores["scores"].items()},
     }
+
+
+def machine() -> str:
+    """The processor in words, with the number of its cores."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 def print_tables(jobs: list[Job], wanted: list[str]) -> None:
