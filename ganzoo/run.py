@@ -224,8 +224,9 @@ class _Loop:
     def _save(self) -> None:
         self._clock.pause()
         folder = self.run_.folder
-        path = checkpoint.save(self.trainer, folder.checkpoints, self.settings.keep_checkpoints)
+        # The checkpoint comes last, since it is what makes a run count as having come this far.
         export(self.trainer, self.run_.settings, folder.model)
+        path = checkpoint.save(self.trainer, folder.checkpoints, self.settings.keep_checkpoints)
         for observer in self.observers:
             observer.saved(self.trainer.step, path)
         self._clock.go_on()

@@ -45,7 +45,7 @@ def show_command(
     texts: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Show every setting of the model NAME: value, type, meaning, and where it was set."""
+    """Show every setting of NAME: value, type, meaning, origin."""
     from ganzoo.settings import Assignment, resolve, rows
 
     assignments = [Assignment.parse(text) for text in texts]
