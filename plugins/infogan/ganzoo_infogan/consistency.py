@@ -37,7 +37,7 @@ class AugmentationConsistency(Loss):
     """Binds categorical codes to *real* images: Q must put an image and a view of it together.
 
     InfoGAN's own term never sees a real image, so a category may mean two digits as long as the
-    generator draws both. Here Q reads a real image and a random affine view of it, and each reading
+    generator draws both. Here Q reads two random views of a real image, and each reading
     is drawn to the other's, made sharper and *even*: over the global batch every category is used
     alike, which is what the prior says (swapped prediction with balanced assignments, Caron et al.
     2020, section 3.1; the idea of invariance and evenness is RIM's and IMSAT's, Hu et al. 2017).
@@ -58,6 +58,9 @@ class AugmentationConsistency(Loss):
         )
         shear: Reach = setting(0.2, "views: largest sideways move per height")
         shift: Reach = setting(0.12, "views: largest move as a share of half the side")
+        bend: Reach = setting(
+            0.0, "views: largest move of single points, smooth between, as a share of half the side"
+        )
         sharpness: Annotated[float, Gt(0)] = setting(
             2.0, "factor of the readings before they become targets"
         )
@@ -74,7 +77,7 @@ class AugmentationConsistency(Loss):
                 f"loss.{name} needs a categorical code",
                 hint="Set one: --set 'prior.codes.kind=categorical(10)'.",
             )
-        self.warp = Warp(config.rotate, config.scale, config.shear, config.shift)
+        self.warp = Warp(config.rotate, config.scale, config.shear, config.shift, config.bend)
 
     def terms(self) -> Mapping[str, TermFunction]:
         """The term of each phase that trains ``q``."""
@@ -83,14 +86,11 @@ class AugmentationConsistency(Loss):
 
     def disagreement(self, pass_: Pass) -> Measured:
         """The cross-entropy of each reading against the other one's even target, in nats."""
-        nets, images = pass_.nets, pass_.batch["image"]
-        # The critic's phase has judged the images already.
-        seen = pass_.on_real or nets["discriminator"](images)
-        moved = nets["discriminator"](self.view(pass_, images))
-        plain, warped = nets["q"](seen["features"]), nets["q"](moved["features"])
+        images = pass_.batch["image"]
+        first, second = (self.read(pass_, self.view(pass_, images)) for _ in range(2))
         total, report = images.new_zeros(()), {}
         for name in self.codes:
-            one, other = plain[name].float(), warped[name].float()
+            one, other = first[name].float(), second[name].float()
             to_one, to_other = self.targets(torch.cat([one, other])).chunk(2)
             value = (cross_entropy(one, to_other) + cross_entropy(other, to_one)) / 2
             total = total + value
@@ -104,6 +104,12 @@ class AugmentationConsistency(Loss):
         chance = pass_.draw.uniform(len(images), NUMBERS)
         assert self.context.model is not None, "a loss is built for a model"
         return self.warp(images, chance, background=self.context.model.image_range[0])
+
+    def read(self, pass_: Pass, images: Tensor) -> Mapping[str, Tensor]:
+        """Q's outputs for images."""
+        features = pass_.nets["discriminator"](images)["features"]
+        outputs: Mapping[str, Tensor] = pass_.nets["q"](features)
+        return outputs
 
     @torch.no_grad()
     def targets(self, logits: Tensor) -> Tensor:

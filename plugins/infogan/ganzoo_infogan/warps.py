@@ -1,14 +1,20 @@
-"""Random affine views of images."""
+"""Random views of images: an affine map and a smooth bend."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-NUMBERS = 6
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KNOTS = 4
+"""Points along each side between which a bend is smooth."""
+
+NUMBERS = 6 + 2 * KNOTS**2
 """Random numbers that one view takes."""
 
 
@@ -16,19 +22,21 @@ NUMBERS = 6
 class Warp:
     """How far a view may go from its image, each way: the reach of each part of the map."""
 
-    rotate: float
+    rotate: float = 0.0
     """Degrees."""
-    scale: float
+    scale: float = 0.0
     """Share of the size, each axis by itself."""
-    shear: float
-    """Horizontal displacement per vertical distance."""
-    shift: float
+    shear: float = 0.0
+    """Horizontal move per height."""
+    shift: float = 0.0
     """Share of half the side, so of the coordinates from -1 to 1."""
+    bend: float = 0.0
+    """The same, for each of ``KNOTS`` x ``KNOTS`` points by itself, smooth in between."""
 
     def maps(self, chance: Tensor) -> Tensor:
         """Affine maps (n, 2, 3) from a view's coordinates to its image's.
 
-        ``chance`` is U(0, 1) of shape (n, :data:`NUMBERS`).
+        ``chance`` is U(0, 1) of shape (n, 6).
         """
         turn, wide, high, lean, right, down = (2 * chance - 1).unbind(1)
         angle = torch.deg2rad(self.rotate * turn)
@@ -39,7 +47,15 @@ class Warp:
         return torch.stack([columns, rows], 1)
 
     def __call__(self, images: Tensor, chance: Tensor, background: float) -> Tensor:
-        """Views (n, C, H, W) of images; what comes in from outside is ``background``."""
-        grid = affine_grid(self.maps(chance), list(images.shape), align_corners=False)
+        """Views (n, C, H, W) of images; what comes in from outside is ``background``.
+
+        ``chance`` is U(0, 1) of shape (n, :data:`NUMBERS`).
+        """
+        grid = affine_grid(self.maps(chance[:, :6]), list(images.shape), align_corners=False)
+        if self.bend:
+            moves = self.bend * (2 * chance[:, 6:] - 1).view(-1, 2, KNOTS, KNOTS)
+            size = images.shape[-2:]
+            smooth = interpolate(moves, size=size, mode="bicubic", align_corners=False)
+            grid = grid + smooth.permute(0, 2, 3, 1)
         moved = grid_sample(images - background, grid, align_corners=False)
         return moved + background

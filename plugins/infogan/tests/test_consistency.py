@@ -87,10 +87,22 @@ def test_what_comes_in_from_outside_is_background() -> None:
 
 
 def test_views_stay_within_their_reach() -> None:
-    maps = Warp(15, 0.12, 0.2, 0.12).maps(torch.rand(1000, NUMBERS))
+    maps = Warp(15, 0.12, 0.2, 0.12).maps(torch.rand(1000, 6))
     assert maps[:, :, 2].abs().max() <= 0.12
     angle = torch.atan2(maps[:, 1, 0], maps[:, 0, 0]).abs().rad2deg()
     assert angle.max() <= 15 + math.degrees(math.atan(0.25))
+
+
+def test_a_bend_moves_neighbours_alike_and_no_further_than_its_reach() -> None:
+    side = 32
+    ramp = torch.linspace(-1, 1, side).expand(1, 1, side, side)  # an image of its own columns
+    numbers = torch.rand(1, NUMBERS, generator=torch.Generator().manual_seed(0))
+    moved = Warp(bend=0.1)(ramp, numbers, background=0.0)
+    inside = (moved - ramp)[..., 4:-4, 4:-4]
+    # Bicubic interpolation overshoots its points a little.
+    assert 0.03 < inside.abs().max() < 0.13
+    assert inside.diff(dim=-1).abs().max() < 0.03
+    assert torch.allclose(Warp(bend=0.0)(ramp, numbers, background=0.0), ramp, atol=1e-5)
 
 
 # The loss

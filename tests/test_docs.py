@@ -1,0 +1,45 @@
+"""The tutorial for plugin authors does what it says: its files are written, its commands are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[1] / "docs" / "plugins.md"
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SMALL = "train.batch_size=8", "data.limit=64", "train.precision=fp32"
+
+
+@pytest.mark.slow
+def test_the_tutorial_for_plugins_runs(tmp_path: Path, cache: Path) -> None:
+    environment = {**os.environ, "GANZOO_CACHE": str(cache), "GANZOO_STRICT_PLUGINS": "1"}
+    ran = 0
+    for kind, name, content in BLOCK.findall(PLUGINS.read_text()):
+        if name:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+        elif kind == "console":
+            for line in content.splitlines():
+                assert line.startswith("$ ganzoo "), line
+                words = shlex.split(line)[2:]
+                if " run " in line:
+                    words += [word for setting in SMALL for word in ("--set", setting)]
+                if " eval " in line:
+                    words += ["--images", "100"]
+                finished = subprocess.run(
+                    [sys.executable, "-m", "ganzoo", *words],
+                    cwd=tmp_path,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                assert finished.returncode == 0, f"{line}\n{finished.stdout}{finished.stderr}"
+                ran += 1
+    assert ran >= 8
