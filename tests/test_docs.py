@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-PLUGINS = Path(__file__).parents[1] / "docs" / "plugins.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PLUGINS = DOCS / "plugins.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SMALL = "train.batch_size=8", "data.limit=64", "train.precision=fp32"
 
@@ -43,3 +45,13 @@ def test_the_tutorial_for_plugins_runs(tmp_path: Path, cache: Path) -> None:
                 assert finished.returncode == 0, f"{line}\n{finished.stdout}{finished.stderr}"
                 ran += 1
     assert ran >= 8
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    written = (DOCS / "reference.md").read_text()
+    assert written == reference.write_page(), "run: python docs/reference.py"
