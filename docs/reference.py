@@ -56,7 +56,7 @@ def write_page() -> str:
     lines = [
         "# Reference for plugin authors",
         "",
-        "Written by `python docs/reference.py` from the code. [plugins.md](plugins.md) is the tutorial.",
+        "Written by `python docs/reference.py` from the code. See also [the tutorial](plugins.md).",
     ]
     for title, things in PARTS.items():
         lines += ["", f"## {title}"]
@@ -77,10 +77,9 @@ def describe(thing: Any) -> Iterator[str]:
         rows = [f"- `{field.name}: {field.type}`{default(field)}" for field in fields(thing)]
         yield from ["", *rows]
     elif inspect.isclass(thing):
-        known = {
-            name: kind for name, kind in inspect.get_annotations(thing).items() if name[0] != "_"
-        }
-        for name, kind in known.items():
+        for name, kind in inspect.get_annotations(thing).items():
+            if name.startswith("_"):
+                continue
             value = f" = {getattr(thing, name)!r}" if hasattr(thing, name) else ""
             yield f"\n- `{name}: {kind}{value}`"
     if inspect.isclass(thing):
@@ -104,7 +103,8 @@ def describe_member(name: str, member: Any) -> Iterator[str]:
 def signature(function: FunctionType) -> str:
     """``name(arguments) -> result`` as it stands in the code."""
     text = re.sub(r"<\S+ object at \w+>", "MISSING", str(inspect.signature(function)))
-    return f"{function.__name__}{text}".replace("'", "")
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations are kept as text
+    return f"{function.__name__}{text}"
 
 
 def prose(thing: Any) -> str:

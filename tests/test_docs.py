@@ -1,4 +1,4 @@
-"""The tutorial for plugin authors does what it says: its files are written, its commands are run."""
+"""The tutorial for plugin authors does what it says; the reference is what the code says."""
 
 from __future__ import annotations
 
