@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 from ganzoo import hookimpl, plugins
 from ganzoo.plugins import Plugin, Plugins
@@ -16,9 +15,6 @@ from ganzoo.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-
-# Small networks are slower on several threads than on one, and far slower beside other work.
-torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -73,9 +69,3 @@ def write_package(
         return name
 
     return write
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where decoded data sets are kept for the time of the tests."""
-    return tmp_path_factory.mktemp("cache")
