@@ -36,7 +36,8 @@ def share_of(window: Window, step: int) -> float:
     return min(max((step - start) / (end - start), 0.0), 1.0)
 
 
-def _check_window(name: str, window: Window | None) -> None:
+def check_window(name: str, window: Window | None) -> None:
+    """Raise ValueError, for a setting of this name, if a window ends before it begins."""
     if window is not None and window[0] >= window[1]:
         raise ValueError(f"{name} must be [from, to] with from < to")
 
@@ -94,7 +95,7 @@ class OptimSettings:
     )
 
     def __post_init__(self) -> None:
-        _check_window("decay", self.decay)
+        check_window("decay", self.decay)
 
     def rate_at(self, step: int) -> float:
         """The learning rate in turn ``step``; the number of turns to come has no say in it."""
@@ -121,7 +122,7 @@ class WeightSettings:
         return self.weight.get(phase, 0.0) if isinstance(self.weight, dict) else self.weight
 
     def __post_init__(self) -> None:
-        _check_window("ramp", self.ramp)
+        check_window("ramp", self.ramp)
 
 
 @dataclass(frozen=True, kw_only=True)

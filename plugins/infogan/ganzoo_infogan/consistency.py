@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from ganzoo.distributed import mean
 from ganzoo.errors import UserError
 from ganzoo.loss import Loss, Measured
-from ganzoo.schema import setting
+from ganzoo.schema import Window, check_window, setting, share_of
 from ganzoo_infogan.warps import NUMBERS, Warp
 
 if TYPE_CHECKING:
@@ -52,18 +52,24 @@ class AugmentationConsistency(Loss):
     class Config:
         """Settings of the loss, beside its weight. All reaches go both ways, drawn evenly."""
 
-        rotate: Reach = setting(15.0, "views: largest rotation in degrees")
+        rotate: Reach = setting(12.0, "views: largest rotation in degrees")
         scale: Annotated[float, Ge(0), Le(0.9)] = setting(
-            0.12, "views: largest change of each axis as a share of the size"
+            0.1, "views: largest change of each axis as a share of the size"
         )
-        shear: Reach = setting(0.2, "views: largest sideways move per height")
-        shift: Reach = setting(0.12, "views: largest move as a share of half the side")
+        shear: Reach = setting(0.15, "views: largest sideways move per height")
+        shift: Reach = setting(0.1, "views: largest move as a share of half the side")
         bend: Reach = setting(
             0.0, "views: largest move of single points, smooth between, as a share of half the side"
         )
         sharpness: Annotated[float, Gt(0)] = setting(
             2.0, "factor of the readings before they become targets"
         )
+        release: Window | None = setting(
+            None, "[from, to] in turns: targets cease to be even; left out: they stay so"
+        )
+
+        def __post_init__(self) -> None:
+            check_window("release", self.release)
 
     needs = ("discriminator", "q")
     capturable = True
@@ -91,7 +97,8 @@ class AugmentationConsistency(Loss):
         total, report = images.new_zeros(()), {}
         for name in self.codes:
             one, other = first[name].float(), second[name].float()
-            to_one, to_other = self.targets(torch.cat([one, other])).chunk(2)
+            both = torch.cat([one, other])
+            to_one, to_other = self.targets(both, self.balance_at(pass_.draw.step)).chunk(2)
             value = (cross_entropy(one, to_other) + cross_entropy(other, to_one)) / 2
             total = total + value
             used = mean(one.detach().softmax(1).mean(0))
@@ -111,15 +118,20 @@ class AugmentationConsistency(Loss):
         outputs: Mapping[str, Tensor] = pass_.nets["q"](features)
         return outputs
 
+    def balance_at(self, step: int) -> float:
+        """How far targets are made even in turn ``step``, from 1 (wholly) to 0 (not at all)."""
+        release: Window | None = self.config.release
+        return 1.0 if release is None else 1.0 - share_of(release, step)
+
     @torch.no_grad()
-    def targets(self, logits: Tensor) -> Tensor:
+    def targets(self, logits: Tensor, balance: float = 1.0) -> Tensor:
         """Probabilities (n, k) near the sharpened readings that use each category alike.
 
         Alternating normalisation of rows and columns (Sinkhorn and Knopp 1967), over the global
-        batch.
+        batch; a ``balance`` below 1 goes that share of the way in each round.
         """
         scores: Tensor = self.config.sharpness * logits
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if balance else 0):
             used = mean(scores.softmax(1).mean(0))
-            scores = scores - used.clamp(min=LEAST_USE).log()
+            scores = scores - balance * used.clamp(min=LEAST_USE).log()
         return scores.softmax(1)

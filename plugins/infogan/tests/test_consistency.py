@@ -171,6 +171,20 @@ def test_targets_use_every_category_alike_and_keep_the_order_of_certainty() -> N
     assert not targets.requires_grad
 
 
+def test_targets_are_released_over_a_window_of_turns() -> None:
+    loss, _ = make(release=(100, 200))
+    assert [loss.balance_at(step) for step in (0, 100, 150, 200, 900)] == [1, 1, 0.5, 0, 0]
+    assert make()[0].balance_at(10**6) == 1
+    logits = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) + torch.arange(4.0)
+    assert torch.equal(loss.targets(logits, 0.0), (2 * logits).softmax(1))
+    unevenness = [
+        loss.targets(logits, balance).mean(0).sub(0.25).abs().max() for balance in (1.0, 0.5, 0.0)
+    ]
+    assert unevenness == sorted(unevenness)
+    with pytest.raises(ValueError, match="release must be"):
+        make(release=(5, 5))
+
+
 def test_targets_are_those_of_the_global_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     loss, _ = make()
     logits = torch.randn(32, 4) * 3
@@ -209,3 +223,4 @@ def test_the_preset_adds_one_loss_to_the_papers_settings() -> None:
     paper, ours = (resolve(registry, "infogan", preset=name) for name in ("mnist", "mnist-augment"))
     assert set(ours.losses) - set(paper.losses) == {"augmentation_consistency"}
     assert ours.model.config == paper.model.config
+    assert ours.losses["mutual_information"].config == paper.losses["mutual_information"].config
