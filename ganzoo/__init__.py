@@ -25,7 +25,7 @@ from ganzoo.version import __version__
 if TYPE_CHECKING:
     from ganzoo.draw import Draw
     from ganzoo.latents import Code, Latents, Prior
-    from ganzoo.loss import Loss
+    from ganzoo.loss import Loss, Measured, TermFunction
     from ganzoo.model import Adversarial, Batch, Context, DataInfo, Model, Networks, Pass, Phase
 
 _HEAVY = {
@@ -37,11 +37,13 @@ _HEAVY = {
     "Draw": "ganzoo.draw",
     "Latents": "ganzoo.latents",
     "Loss": "ganzoo.loss",
+    "Measured": "ganzoo.loss",
     "Model": "ganzoo.model",
     "Networks": "ganzoo.model",
     "Pass": "ganzoo.model",
     "Phase": "ganzoo.model",
     "Prior": "ganzoo.latents",
+    "TermFunction": "ganzoo.loss",
 }
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "Latents",
     "Loss",
     "LossSpec",
+    "Measured",
     "MetricSpec",
     "Model",
     "ModelSpec",
@@ -64,6 +67,7 @@ __all__ = [
     "Phase",
     "Prior",
     "PriorSpec",
+    "TermFunction",
     "UserError",
     "__version__",
     "hookimpl",

@@ -1,0 +1,181 @@
+"""A model on a bench: tiny data, one process on the CPU, and one phase at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.assembly import Assembly, assemble
+from ganzoo.data import normalise
+from ganzoo.draw import Draw
+from ganzoo.loss import Measured
+from ganzoo.testing.tiny import data_info, tiny_images
+from ganzoo.training import Trainer
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from ganzoo.model import DataInfo, Networks, Pass, Phase
+    from ganzoo.settings import Settings
+
+CPU = torch.device("cpu")
+BATCH = 8
+
+
+def data_for(settings: Settings) -> DataInfo:
+    """Tiny data of the size and channels that the settings ask for."""
+    return data_info(settings.data.size, settings.data.channels)
+
+
+class LocalAccelerator:
+    """What a :class:`Trainer` asks of accelerate, for one process on the CPU.
+
+    Accelerate's own state is one for the whole interpreter and keeps its first precision, which
+    would be that of whatever test ran first.
+    """
+
+    device = CPU
+    process_index = 0
+    num_processes = 1
+    scaler = None
+
+    def __init__(self, *, bf16: bool = False) -> None:
+        self.bf16 = bf16
+
+    def prepare(self, thing: Any) -> Any:
+        """Give ``thing`` back; a network then computes in bf16, as accelerate would have it."""
+        if self.bf16 and isinstance(thing, nn.Module):
+            from accelerate.utils import convert_outputs_to_fp32
+
+            forward = torch.autocast("cpu", torch.bfloat16)(thing.forward)
+            thing.forward = convert_outputs_to_fp32(forward)
+        return thing
+
+    def backward(self, loss: Tensor) -> None:
+        """Backpropagate."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def unwrap_model(self, network: nn.Module) -> nn.Module:
+        """Nothing is wrapped."""
+        return network
+
+    def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
+        """There is one process."""
+        return tensor
+
+
+class Bench:
+    """An assembly with fresh weights, whose phases can be run one by one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.assembly: Assembly = assemble(settings, data_for(settings))
+        self.images = tiny_images(self.assembly.data)
+        self.nets = self.assembly.networks
+        self.trainable = {
+            name: {
+                f"{name}.{key}": parameter
+                for key, parameter in net.named_parameters()
+                if parameter.requires_grad
+            }
+            for name, net in self.nets.items()
+        }
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The phases that have a term; the others are never run."""
+        return [phase for phase in self.assembly.phases if self.assembly.terms[phase.name]]
+
+    def trainer(self, *, bf16: bool = False) -> Trainer:
+        """A trainer of the assembly, as ``ganzoo run`` uses it."""
+        accelerator = cast("Accelerator", LocalAccelerator(bf16=bf16))
+        return Trainer(self.assembly, self.images, self.settings.train, accelerator)
+
+    def batch(self, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
+        """The slice of a rank of the first images, in the model's range."""
+        share = BATCH // world
+        indices = torch.arange(rank * share, (rank + 1) * share)
+        return normalise(self.images.gather(indices), self.assembly.model.image_range)
+
+    def draw(self, step: int = 0, rank: int = 0, world: int = 1) -> Draw:
+        """What one rank may draw from in one turn."""
+        return Draw(0, step, rank, world, BATCH // world, CPU, self.assembly.prior)
+
+    def share(self, nets: Networks | None = None, draw: Draw | None = None) -> Mapping[str, Any]:
+        """What the phases of a turn share, computed with every network unfrozen."""
+        self.unfreeze(tuple(self.nets))
+        draw = draw or self.draw()
+        batch = self.batch(draw.rank, draw.world)
+        return self.assembly.model.share(nets or self.nets, batch, draw.within("share"))
+
+    def run(
+        self,
+        phase: Phase,
+        nets: Networks | None = None,
+        shared: Mapping[str, Any] | None = None,
+        draw: Draw | None = None,
+    ) -> Pass:
+        """The forward pass of one phase, with all but ``phase.trains`` frozen."""
+        draw = draw or self.draw()
+        if shared is None:
+            shared = self.share(nets, draw)
+        self.unfreeze(phase.trains)
+        batch = self.batch(draw.rank, draw.world)
+        return phase.forward(nets or self.nets, batch, draw.within(phase.name), shared)
+
+    def values(self, phase: Phase, pass_: Pass) -> dict[str, Tensor]:
+        """The weighted value of each loss in a phase, at its full weight."""
+        values = {}
+        for term in self.assembly.terms[phase.name]:
+            value = term.function(pass_)
+            values[term.loss] = term.weight * (
+                value.value if isinstance(value, Measured) else value
+            )
+        return values
+
+    def unfreeze(self, names: tuple[str, ...]) -> None:
+        """Let these networks have gradients, and no other."""
+        for name, parameters in self.trainable.items():
+            for parameter in parameters.values():
+                parameter.requires_grad_(name in names)
+
+
+def tensors_in(thing: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in nested mappings, sequences and dataclasses, with where it stands."""
+    if isinstance(thing, Tensor):
+        yield path, thing
+    elif isinstance(thing, Mapping):
+        for key, item in thing.items():
+            yield from tensors_in(item, f"{path}.{key}" if path else str(key))
+    elif hasattr(thing, "_asdict"):
+        yield from tensors_in(thing._asdict(), path)
+    elif isinstance(thing, list | tuple):
+        yield from tensors_in(dict(enumerate(thing)), path)
+    elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        fields = {each.name: getattr(thing, each.name) for each in dataclasses.fields(thing)}
+        yield from tensors_in(fields, path)
+
+
+def tensors_of(pass_: Pass) -> dict[str, Tensor]:
+    """What a pass computed, by name; its batch is left out, since it was given."""
+    computed = ("latents", "fake", "on_real", "on_fake", "extra")
+    return dict(tensors_in({name: getattr(pass_, name) for name in computed}))
+
+
+def unequal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    """The names under which two sets of tensors differ in a bit."""
+    return [
+        name
+        for name in {**one, **other}
+        if name not in one or name not in other or not _same(one[name], other[name])
+    ]
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return torch.equal(one, other) or torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)

@@ -1,0 +1,16 @@
+"""The metrics keep the contract of the plugin interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ganzoo_evaluation.plugin
+from ganzoo.testing import parametrize_with_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@parametrize_with_checks(ganzoo_evaluation.plugin)
+def test_it_keeps_the_contract(check: Callable[[], None]) -> None:
+    check()
