@@ -45,7 +45,7 @@ PARTS: dict[str, tuple[Any, ...]] = {
     "Priors and codes": (ganzoo.Prior, ganzoo.Latents, ganzoo.Code),
     "Settings": (ganzoo.setting,),
     "Data": (ImageSource, FactorSource),
-    "Metrics": (Score, NotApplicable, Loaded, Split),
+    "Metrics": (Score, NotApplicable, ganzoo.load, Loaded, Split),
     "Observers": (Observer,),
     "Errors": (ganzoo.UserError,),
 }

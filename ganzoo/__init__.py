@@ -25,6 +25,7 @@ from ganzoo.version import __version__
 if TYPE_CHECKING:
     from ganzoo.draw import Draw
     from ganzoo.latents import Code, Latents, Prior
+    from ganzoo.loaded import Loaded, load
     from ganzoo.loss import Loss, Measured, TermFunction
     from ganzoo.model import Adversarial, Batch, Context, DataInfo, Model, Networks, Pass, Phase
 
@@ -36,6 +37,7 @@ _HEAVY = {
     "DataInfo": "ganzoo.model",
     "Draw": "ganzoo.draw",
     "Latents": "ganzoo.latents",
+    "Loaded": "ganzoo.loaded",
     "Loss": "ganzoo.loss",
     "Measured": "ganzoo.loss",
     "Model": "ganzoo.model",
@@ -44,6 +46,7 @@ _HEAVY = {
     "Phase": "ganzoo.model",
     "Prior": "ganzoo.latents",
     "TermFunction": "ganzoo.loss",
+    "load": "ganzoo.loaded",
 }
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "DatasetSpec",
     "Draw",
     "Latents",
+    "Loaded",
     "Loss",
     "LossSpec",
     "Measured",
@@ -71,6 +75,7 @@ __all__ = [
     "UserError",
     "__version__",
     "hookimpl",
+    "load",
     "setting",
 ]
 

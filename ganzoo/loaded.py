@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,7 +31,6 @@ from ganzoo.model import DataInfo, Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from ganzoo.data import Data
     from ganzoo.registry import Registry
@@ -175,12 +175,22 @@ class Loaded:
         return latents
 
 
-def load(folder: Path, registry: Registry, device: torch.device | None = None) -> Loaded:
-    """Load an exported model folder, or the one in a run. Runs no code but installed plugins'."""
+def load(
+    folder: Path | str, registry: Registry | None = None, device: torch.device | None = None
+) -> Loaded:
+    """Load an exported model folder, or the one in a run. Runs no code but installed plugins'.
+
+    Without a ``registry`` the installed plugins are looked up, without a ``device`` the accelerator
+    is taken if there is one. Raises UserError if there is no model, or it is damaged or of another
+    version.
+    """
+    from ganzoo.discovery import discover
+    from ganzoo.registry import Registry
     from ganzoo.settings import from_table
 
+    registry = registry or Registry(discover())
     device = device or torch.device(device_type())
-    folder = model_folder(folder)
+    folder = model_folder(Path(folder))
     config = _read_config(folder / CONFIG)
     settings = from_table(registry, config["settings"], origin=CONFIG)
     classes = config["data"]["classes"]

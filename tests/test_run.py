@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
 
-from ganzoo import checkpoint
+from ganzoo import checkpoint, load
 from ganzoo.cli import cli
 
 if TYPE_CHECKING:
@@ -368,6 +368,11 @@ def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
     ]
     result = ganzoo("eval", "runs/x", "--json", *quick, settings=[])
     assert json.loads(result.stdout)["scores"] == scored["scores"]
+
+    loaded = load("runs/x")
+    images = loaded.generate(loaded.draw(3, seed=1))
+    assert images.shape == (3, 1, 28, 28)
+    assert set(loaded.encode(images) or {}) == {"digit", "slant", "width"}
 
     result = ganzoo("runs", settings=[])
     assert "runs/x" in result.stdout

@@ -1,0 +1,1 @@
+"""ACGAN: a GAN that draws the class that it is asked for."""

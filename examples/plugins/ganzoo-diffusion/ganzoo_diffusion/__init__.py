@@ -1,0 +1,1 @@
+"""A denoising diffusion model as a plugin of ganzoo."""

@@ -1,0 +1,1 @@
+"""A beta-VAE as a plugin of ganzoo."""

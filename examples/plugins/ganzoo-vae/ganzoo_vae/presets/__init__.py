@@ -1,0 +1,1 @@
+"""Settings under which the model is known to work."""

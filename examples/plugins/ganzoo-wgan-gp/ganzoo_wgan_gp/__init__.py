@@ -1,0 +1,1 @@
+"""WGAN-GP out of DCGAN's parts, and the R1 penalty for any GAN."""
