@@ -26,13 +26,13 @@ _FILES = "ganzoo.plugin_files"
 @cache
 def own_commands() -> dict[str, dict[str, click.Command]]:
     """The host's commands by name, in the sections in which ``--help`` shows them."""
-    from ganzoo.cli import checking, comparing, listing, runs, training
+    from ganzoo.cli import checking, comparing, listing, runs, scaffolding, training
 
     sections = {
         "Train": training.COMMANDS,
         "Use what was trained": [*runs.COMMANDS, comparing.compare_command],
         "See what there is": listing.COMMANDS,
-        "Write a plugin": checking.COMMANDS,
+        "Write a plugin": [*scaffolding.COMMANDS, *checking.COMMANDS],
     }
     return {
         title: {str(command.name): command for command in commands}

@@ -1,0 +1,1 @@
+"""A plugin for ganzoo: say here what the idea is."""
