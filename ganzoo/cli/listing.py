@@ -125,7 +125,7 @@ def _presets(registry: Registry, offer: Offer[Any]) -> dict[str, Preset]:
 @_as_json
 @click.pass_obj
 def plugins_command(registry: Registry, *, verbose: bool, as_json: bool) -> None:
-    """List the plugins: loaded, broken and disabled, with the reason."""
+    """List the plugins: loaded, broken, disabled, and why."""
     for kind in HOOKS:
         for offer in registry.all(kind):
             _presets(registry, offer)
