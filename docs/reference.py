@@ -45,8 +45,9 @@ PARTS: dict[str, tuple[Any, ...]] = {
     "Priors and codes": (ganzoo.Prior, ganzoo.Latents, ganzoo.Code),
     "Settings": (ganzoo.setting,),
     "Data": (ImageSource, FactorSource),
-    "Metrics": (Score, NotApplicable, ganzoo.load, Loaded, Split),
+    "Metrics": (Score, NotApplicable, Loaded, Split),
     "Observers": (Observer,),
+    "From Python": (ganzoo.train, ganzoo.load),
     "Errors": (ganzoo.UserError,),
 }
 

@@ -23,6 +23,7 @@ from ganzoo.schema import setting
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
+    from ganzoo.api import train
     from ganzoo.draw import Draw
     from ganzoo.latents import Code, Latents, Prior
     from ganzoo.loaded import Loaded, load
@@ -47,6 +48,7 @@ _HEAVY = {
     "Prior": "ganzoo.latents",
     "TermFunction": "ganzoo.loss",
     "load": "ganzoo.loaded",
+    "train": "ganzoo.api",
 }
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "hookimpl",
     "load",
     "setting",
+    "train",
 ]
 
 

@@ -88,10 +88,13 @@ class Loaded:
         ema: bool,
         data: DataInfo,
         device: torch.device,
+        folder: Path | None = None,
     ) -> None:
         self.model, self.nets, self.prior = model, nets, prior
         self.settings, self.registry = settings, registry
         self.step, self.ema, self.data, self.device = step, ema, data, device
+        self.folder = folder
+        """What it was loaded from."""
         self._splits: dict[str, Split | None] = {}
         for net in nets.values():
             net.eval()
@@ -117,6 +120,20 @@ class Loaded:
             lambda rows: self.model.generate(self.nets, _rows(latents, rows), generator)["image"],
             len(latents.flat),
         )
+
+    def sample(
+        self, n: int = 1, *, codes: Mapping[str, float] | None = None, seed: int = 0
+    ) -> Tensor:
+        """``n`` images (n, C, H, W) in the model's range, with some ``codes`` set to one value.
+
+        A category is a whole number from 0 on; a continuous code may leave the range that it was
+        trained in. Raises UserError for a code that the model has not, or a value that it cannot
+        take.
+        """
+        values = {
+            name: self.code_value(name, _text(value)) for name, value in (codes or {}).items()
+        }
+        return self.generate(self.with_codes(self.draw(n, seed), values), seed)
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> dict[str, Tensor] | None:
@@ -190,7 +207,8 @@ def load(
 
     registry = registry or Registry(discover())
     device = device or torch.device(device_type())
-    folder = model_folder(Path(folder))
+    place = Path(folder)
+    folder = model_folder(place)
     config = _read_config(folder / CONFIG)
     settings = from_table(registry, config["settings"], origin=CONFIG)
     classes = config["data"]["classes"]
@@ -224,6 +242,7 @@ def load(
         ema=bool(config["averaged"]),
         data=data,
         device=device,
+        folder=place,
     )
 
 
@@ -262,6 +281,11 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _text(value: float) -> str:
+    """A number as ``--code`` has it: a category is written without a point."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _rows(latents: Latents, rows: slice) -> Latents:

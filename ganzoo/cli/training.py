@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +12,12 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ganzoo.data import Data
     from ganzoo.folder import RunFolder
-    from ganzoo.launch import Launch
-    from ganzoo.plan import Plan, Request
     from ganzoo.registry import Registry
+    from ganzoo.reporting import Observer
     from ganzoo.run import Outcome
+    from ganzoo.task import Task
 
 
 @click.command("run")
@@ -78,6 +77,7 @@ def run_command(
     """  # noqa: D301  click reads the control character, not the two letters
     from ganzoo.plan import Request
     from ganzoo.settings import Assignment
+    from ganzoo.task import prepare
 
     short = [("train.steps", steps, "--steps"), ("train.seed", seed, "--seed")]
     assignments = [Assignment(key, text, origin) for key, text, origin in short if text is not None]
@@ -89,77 +89,25 @@ def run_command(
         )
     if resume is not None and out is not None:
         raise click.UsageError("--resume continues in the run's own folder: leave --out away.")
-    task = _prepare(registry, request, out, resume)
+    task = prepare(registry, request, out, resume)
     if dry_run:
         _show_plan(task, as_json=as_json)
     else:
         _execute(task, as_json=as_json)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A plan that fits, the place it is run at, and the processes that run it."""
-
-    registry: Registry
-    plan: Plan
-    launch: Launch
-    out: Path | None
-    """None for a new folder with a name of its own."""
-
-    @property
-    def tells(self) -> bool:
-        """Whether this is the process that talks."""
-        tells: bool = self.launch.accelerator.is_main_process
-        return tells
-
-
-def _prepare(registry: Registry, request: Request, out: Path | None, resume: str | None) -> _Task:
-    """Check everything that can be checked before something is written."""
-    from ganzoo.folder import find_run
-    from ganzoo.launch import launch, refuse
-    from ganzoo.plan import make_plan
-    from ganzoo.resume import check_out, continue_request, refuse_finished
-
-    refuse(os.environ)
-    run = None
-    if resume is not None:
-        run = find_run(resume)
-        request = continue_request(run, request, registry)
-        out = run.path
-    plan = make_plan(request, registry)
-    if run is not None:
-        refuse_finished(run, plan.settings.train.steps)
-    elif out is not None:
-        check_out(out, plan.settings, registry)
-    train = plan.settings.train
-    second_order = [name for name, loss in plan.assembly.losses.items() if loss.second_order]
-    return _Task(registry, plan, launch(train.precision, train.batch_size, second_order), out)
-
-
-def _execute(task: _Task, *, as_json: bool) -> None:
-    from ganzoo.folder import new_name
+def _execute(task: Task, *, as_json: bool) -> None:
     from ganzoo.reporting import Console
-    from ganzoo.run import agree_on_folder, decode_once, train
+    from ganzoo.task import execute
 
-    settings, launch = task.plan.settings, task.launch
-    images = decode_once(task.plan, launch)
-    name = new_name(settings.model.name, settings.preset, settings.train.seed)
-    folder = agree_on_folder(launch, lambda: task.out or name)
-    observers: list[Any] = []
-    if task.tells:
-        if not as_json:
-            for line in _heading(task, folder, images.notes):
-                click.echo(line)
-        observers.append(Console())
-    outcome = train(
-        task.plan,
-        folder,
-        launch,
-        observers,
-        images=images,
-        invite=lambda run: _plugin_observers(task.registry, run),
-    )
-    launch.accelerator.end_training()
+    def watch(folder: RunFolder, images: Data) -> list[Observer]:
+        if as_json:
+            return []
+        for line in _heading(task, folder, images.notes):
+            click.echo(line)
+        return [Console()]
+
+    folder, outcome = execute(task, watch)
     if not task.tells:
         return
     _conclude(task, folder, outcome, as_json=as_json)
@@ -167,13 +115,7 @@ def _execute(task: _Task, *, as_json: bool) -> None:
         raise SystemExit(128 + outcome.stopped_by)
 
 
-def _plugin_observers(registry: Registry, run: Any) -> list[Any]:
-    return [
-        item for _, items in registry.plugins.call("ganzoo_observers", run=run) for item in items
-    ]
-
-
-def _heading(task: _Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list[str]:
+def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list[str]:
     from ganzoo.run import FIRST_PICTURE
 
     plan, launch = task.plan, task.launch
@@ -199,7 +141,7 @@ def _heading(task: _Task, folder: RunFolder, remarks: Sequence[str] = ()) -> lis
     ]
 
 
-def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
+def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
     """Score what was trained, and say what to do next."""
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.reporting import clock
@@ -224,7 +166,7 @@ def _conclude(task: _Task, folder: RunFolder, outcome: Outcome, *, as_json: bool
         click.echo(line)
 
 
-def _next_commands(task: _Task, folder: RunFolder) -> list[str]:
+def _next_commands(task: Task, folder: RunFolder) -> list[str]:
     prior, path = task.plan.assembly.prior, folder.path
     codes = {} if prior is None else prior.codes
     shown = [str(folder.picture("samples"))] + ([str(folder.picture("traversal"))] if codes else [])
@@ -241,7 +183,7 @@ def _next_commands(task: _Task, folder: RunFolder) -> list[str]:
     return lines
 
 
-def _show_plan(task: _Task, *, as_json: bool) -> None:
+def _show_plan(task: Task, *, as_json: bool) -> None:
     if not task.tells:
         return
     plan, settings = task.plan, task.plan.settings

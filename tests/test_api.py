@@ -1,0 +1,76 @@
+"""What the command does, in a few lines of Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import ganzoo
+
+SMALL = {
+    "model.generator_dense": [16],
+    "model.generator_channels": [8, 4],
+    "model.discriminator_channels": [4, 8],
+    "model.discriminator_dense": (16,),
+    "data.limit": 100,
+    "train.batch_size": 16,
+    "train.precision": "fp32",
+    "train.sync_batchnorm": False,
+    "prior.codes": {"digit": "categorical(4)", "slant": "uniform(-1, 1)"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_model_is_trained_scored_and_ready_for_use() -> None:
+    # At this rate a code can be seen after a few turns.
+    settings = {**SMALL, "optim.generator.lr": 0.05}
+    model = ganzoo.train("infogan", steps=10, seed=3, settings=settings, out="run", progress=False)
+    assert model.folder == Path("run")
+    assert model.step == 10
+    scores = json.loads(Path("run/scores.json").read_text())["scores"]
+    assert "category_accuracy/digit" in scores
+
+    one, same, other = (
+        model.sample(5, codes={"digit": digit, "slant": 0.5}, seed=1) for digit in (2, 2.0, 3)
+    )
+    assert one.shape == (5, 1, 28, 28)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert torch.equal(ganzoo.load("run").sample(5, codes={"digit": 2, "slant": 0.5}, seed=1), one)
+
+
+def test_without_a_folder_the_run_gets_one_of_its_own() -> None:
+    model = ganzoo.train("infogan", steps=1, settings=SMALL, progress=False)
+    assert model.folder == Path("runs/infogan-mnist-0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"settings": {"train.batchsize": 3}}, "train.batch_size"),
+        ({"preset": "mnits"}, "did you mean mnist?"),
+        ({"data": "nowhere/"}, "nowhere/"),
+    ],
+)
+def test_what_does_not_fit_is_told_as_by_the_command_and_nothing_is_written(
+    arguments: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ganzoo.UserError) as caught:
+        ganzoo.train("infogan", progress=False, **arguments)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    assert not list(Path().iterdir())
+
+
+def test_a_wrong_code_is_named() -> None:
+    model = ganzoo.train("infogan", steps=1, settings=SMALL, progress=False)
+    with pytest.raises(ganzoo.UserError, match="there is no code 'colour'"):
+        model.sample(codes={"colour": 1})
+    with pytest.raises(ganzoo.UserError, match="from 0 to 3"):
+        model.sample(codes={"digit": 4})
