@@ -52,24 +52,29 @@ class AugmentationConsistency(Loss):
     class Config:
         """Settings of the loss, beside its weight. All reaches go both ways, drawn evenly."""
 
-        rotate: Reach = setting(12.0, "views: largest rotation in degrees")
+        rotate: Reach = setting(18.0, "views: largest rotation in degrees")
         scale: Annotated[float, Ge(0), Le(0.9)] = setting(
-            0.1, "views: largest change of each axis as a share of the size"
+            0.15, "views: largest change of each axis as a share of the size"
         )
-        shear: Reach = setting(0.15, "views: largest sideways move per height")
-        shift: Reach = setting(0.1, "views: largest move as a share of half the side")
+        shear: Reach = setting(0.25, "views: largest sideways move per height")
+        shift: Reach = setting(0.12, "views: largest move as a share of half the side")
         bend: Reach = setting(
             0.0, "views: largest move of single points, smooth between, as a share of half the side"
         )
         sharpness: Annotated[float, Gt(0)] = setting(
             2.0, "factor of the readings before they become targets"
         )
-        release: Window | None = setting(
-            None, "[from, to] in turns: targets cease to be even; left out: they stay so"
+        settle: Window | None = setting(
+            None,
+            "[from, to] in turns, once categories have formed: targets cease to be even, and views "
+            "narrow to settled_reach of their reach; left out: never",
+        )
+        settled_reach: Annotated[float, Ge(0), Le(1)] = setting(
+            0.6, "share of every reach that is left when settled"
         )
 
         def __post_init__(self) -> None:
-            check_window("release", self.release)
+            check_window("settle", self.settle)
 
     needs = ("discriminator", "q")
     capturable = True
@@ -98,7 +103,7 @@ class AugmentationConsistency(Loss):
         for name in self.codes:
             one, other = first[name].float(), second[name].float()
             both = torch.cat([one, other])
-            to_one, to_other = self.targets(both, self.balance_at(pass_.draw.step)).chunk(2)
+            to_one, to_other = self.targets(both, 1 - self.settled_at(pass_.draw.step)).chunk(2)
             value = (cross_entropy(one, to_other) + cross_entropy(other, to_one)) / 2
             total = total + value
             used = mean(one.detach().softmax(1).mean(0))
@@ -109,8 +114,10 @@ class AugmentationConsistency(Loss):
     def view(self, pass_: Pass, images: Tensor) -> Tensor:
         """One random view of each image."""
         chance = pass_.draw.uniform(len(images), NUMBERS)
+        reach = 1 - (1 - self.config.settled_reach) * self.settled_at(pass_.draw.step)
         assert self.context.model is not None, "a loss is built for a model"
-        return self.warp(images, chance, background=self.context.model.image_range[0])
+        background = self.context.model.image_range[0]
+        return self.warp.scaled(reach)(images, chance, background)
 
     def read(self, pass_: Pass, images: Tensor) -> Mapping[str, Tensor]:
         """Q's outputs for images."""
@@ -118,10 +125,10 @@ class AugmentationConsistency(Loss):
         outputs: Mapping[str, Tensor] = pass_.nets["q"](features)
         return outputs
 
-    def balance_at(self, step: int) -> float:
-        """How far targets are made even in turn ``step``, from 1 (wholly) to 0 (not at all)."""
-        release: Window | None = self.config.release
-        return 1.0 if release is None else 1.0 - share_of(release, step)
+    def settled_at(self, step: int) -> float:
+        """How far the categories count as formed in turn ``step``, from 0 to 1."""
+        settle: Window | None = self.config.settle
+        return 0.0 if settle is None else share_of(settle, step)
 
     @torch.no_grad()
     def targets(self, logits: Tensor, balance: float = 1.0) -> Tensor:

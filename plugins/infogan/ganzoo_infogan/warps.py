@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +32,10 @@ class Warp:
     """Share of half the side, so of the coordinates from -1 to 1."""
     bend: float = 0.0
     """The same, for each of ``KNOTS`` x ``KNOTS`` points by itself, smooth in between."""
+
+    def scaled(self, share: float) -> Warp:
+        """The same with ``share`` of every reach."""
+        return Warp(*(share * reach for reach in astuple(self)))
 
     def maps(self, chance: Tensor) -> Tensor:
         """Affine maps (n, 2, 3) from a view's coordinates to its image's.

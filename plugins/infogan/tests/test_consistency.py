@@ -171,18 +171,29 @@ def test_targets_use_every_category_alike_and_keep_the_order_of_certainty() -> N
     assert not targets.requires_grad
 
 
-def test_targets_are_released_over_a_window_of_turns() -> None:
-    loss, _ = make(release=(100, 200))
-    assert [loss.balance_at(step) for step in (0, 100, 150, 200, 900)] == [1, 1, 0.5, 0, 0]
-    assert make()[0].balance_at(10**6) == 1
+def test_once_settled_targets_are_not_made_even_and_views_are_narrower() -> None:
+    loss, _ = make(settle=(100, 200), settled_reach=0.5)
+    assert [loss.settled_at(step) for step in (0, 100, 150, 200, 900)] == [0, 0, 0.5, 1, 1]
+    assert make()[0].settled_at(10**6) == 0
     logits = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) + torch.arange(4.0)
     assert torch.equal(loss.targets(logits, 0.0), (2 * logits).softmax(1))
     unevenness = [
         loss.targets(logits, balance).mean(0).sub(0.25).abs().max() for balance in (1.0, 0.5, 0.0)
     ]
     assert unevenness == sorted(unevenness)
-    with pytest.raises(ValueError, match="release must be"):
-        make(release=(5, 5))
+    with pytest.raises(ValueError, match="settle must be"):
+        make(settle=(5, 5))
+
+
+def test_views_keep_the_settled_share_of_their_reach() -> None:
+    loss, _ = make(shift=0.5, rotate=0, scale=0, shear=0, settle=(0, 10), settled_reach=0.5)
+    images = torch.rand(8, 1, 8, 8)
+    before, after = (
+        loss.view(Pass({}, Draw(0, step, 0, 1, 8, CPU), {"image": images}), images)
+        for step in (0, 20)
+    )
+    assert (after - images).abs().mean() < (before - images).abs().mean()
+    assert Warp(10, 0.2, 0.4, 0.6, 0.8).scaled(0.5) == Warp(5, 0.1, 0.2, 0.3, 0.4)
 
 
 def test_targets_are_those_of_the_global_batch(monkeypatch: pytest.MonkeyPatch) -> None:
