@@ -34,7 +34,7 @@ LEAST_USE = torch.finfo(torch.float32).tiny
 
 
 class AugmentationConsistency(Loss):
-    """Binds categorical codes to *real* images: Q must put an image and a view of it together.
+    """Binds categorical codes to *real* images: Q must put two views of an image together.
 
     InfoGAN's own term never sees a real image, so a category may mean two digits as long as the
     generator draws both. Here Q reads two random views of a real image, and each reading
@@ -42,6 +42,9 @@ class AugmentationConsistency(Loss):
     alike, which is what the prior says (swapped prediction with balanced assignments, Caron et al.
     2020, section 3.1; the idea of invariance and evenness is RIM's and IMSAT's, Hu et al. 2017).
     Continuous codes are left alone, as a view changes slant and width.
+
+    Wide views and even targets form the categories, and then hold them back: real classes are not
+    equally frequent. ``settle`` says when that is over.
 
     The term belongs to the phase that trains ``q``. Reported, per code: ``consistency/<code>``, the
     cross-entropy in nats, and ``evenness/<code>``, the entropy of the mean reading, at most that of
