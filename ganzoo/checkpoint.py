@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ganzoo.errors import UserError
+from ganzoo.files import write_json
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -75,10 +76,7 @@ def _seal(partial: Path, trainer: Trainer, accelerator: Accelerator) -> None:
         "networks": trainer.assembly.parameter_counts(),
         "sha256": files,
     }
-    with (partial / MANIFEST).open("w") as file:
-        json.dump(manifest, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
+    write_json(partial / MANIFEST, manifest)
     _sync(partial)
 
 

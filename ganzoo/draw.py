@@ -60,9 +60,7 @@ class Draw:
         drawn = self.prior.sample(
             self.world * self.batch_size, generator=self.generator, device=self.device
         )
-        return type(drawn)(
-            self._slice(drawn.flat), {name: self._slice(part) for name, part in drawn.parts.items()}
-        )
+        return drawn.rows(self._own(len(drawn.flat)))
 
     def uniform(self, *shape: int) -> Tensor:
         """U(0, 1) of ``shape``, whose first dimension is the batch of this rank."""
@@ -86,5 +84,9 @@ class Draw:
         return (shape[0] * self.world, *shape[1:])
 
     def _slice(self, drawn: Tensor) -> Tensor:
-        share = drawn.shape[0] // self.world
-        return drawn[self.rank * share : (self.rank + 1) * share]
+        return drawn[self._own(len(drawn))]
+
+    def _own(self, count: int) -> slice:
+        """The rows of this rank among ``count`` of the global batch."""
+        share = count // self.world
+        return slice(self.rank * share, (self.rank + 1) * share)

@@ -26,6 +26,11 @@ class Latents(NamedTuple):
     flat: Tensor
     parts: dict[str, Tensor]
 
+    def rows(self, rows: slice) -> Latents:
+        """Some rows of the draw, in every part of it."""
+        parts = {name: part[rows] for name, part in self.parts.items()}
+        return self._replace(flat=self.flat[rows], parts=parts)
+
 
 class Code(ABC):
     """A named, meaningful part of the latents that a network can learn to read back."""

@@ -25,7 +25,6 @@ from ganzoo.data import (
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG, SCHEMA, WEIGHTS
-from ganzoo.latents import Code, Latents, Prior
 from ganzoo.launch import device_type
 from ganzoo.model import DataInfo, Model
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ganzoo.data import Data
+    from ganzoo.latents import Code, Latents, Prior
     from ganzoo.registry import Registry
     from ganzoo.settings import Settings
 
@@ -117,7 +117,7 @@ class Loaded:
         """Images (n, C, H, W) in the model's range; ``seed`` is for models that draw meanwhile."""
         generator = generator_for(self.device, seed, "generate")
         return _in_chunks(
-            lambda rows: self.model.generate(self.nets, _rows(latents, rows), generator)["image"],
+            lambda rows: self.model.generate(self.nets, latents.rows(rows), generator)["image"],
             len(latents.flat),
         )
 
@@ -286,10 +286,6 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 def _text(value: float) -> str:
     """A number as ``--code`` has it: a category is written without a point."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def _rows(latents: Latents, rows: slice) -> Latents:
-    return Latents(latents.flat[rows], {name: part[rows] for name, part in latents.parts.items()})
 
 
 def _in_chunks(compute: Callable[[slice], Tensor], count: int) -> Tensor:

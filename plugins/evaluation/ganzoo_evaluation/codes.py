@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ganzoo.draw import generator_for
-from ganzoo.latents import Latents
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import codes as measure
 from ganzoo.metrics.samples import kl_to_uniform
@@ -18,7 +17,7 @@ from ganzoo.metrics.samples import kl_to_uniform
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ganzoo.latents import Prior
+    from ganzoo.latents import Latents, Prior
     from ganzoo.loaded import Loaded, Split
     from ganzoo.model import Batch, Networks
 
@@ -142,7 +141,7 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
     prior = _prior(loaded)
     sampled: dict[str, list[Tensor]] = {}
     read: dict[str, list[Tensor]] = {}
-    for latents, images in _generated(loaded, budget):
+    for latents, images in generated(loaded, budget):
         codes = loaded.encode(images)
         if codes is None:
             raise NotApplicable(NO_CODES)
@@ -207,7 +206,7 @@ def information(loaded: Loaded, budget: int) -> dict[str, Score]:
     nll: dict[str, list[Tensor]] = {name: [] for name in prior.codes}
     discrete = set()
     with torch.inference_mode():
-        for latents, images in _generated(loaded, budget):
+        for latents, images in generated(loaded, budget):
             outputs = model.read(loaded.nets, {"image": images})
             for name, code in prior.codes.items():
                 values = latents.parts[name]
@@ -239,12 +238,11 @@ def _prior(loaded: Loaded) -> Prior:
     return loaded.prior
 
 
-def _generated(loaded: Loaded, count: int) -> Iterator[tuple[Latents, Tensor]]:
+def generated(loaded: Loaded, count: int) -> Iterator[tuple[Latents, Tensor]]:
     """Yield ``count`` latents and their images, :data:`CHUNK` at a time."""
     latents = loaded.draw(count, SEED)
     for start in range(0, count, CHUNK):
-        part = slice(start, start + CHUNK)
-        chunk = Latents(latents.flat[part], {key: v[part] for key, v in latents.parts.items()})
+        chunk = latents.rows(slice(start, start + CHUNK))
         yield chunk, loaded.generate(chunk, seed=SEED + start)
 
 

@@ -10,22 +10,16 @@ from torch import Tensor
 
 from ganzoo.data import to_uint8
 from ganzoo.draw import generator_for
-from ganzoo.latents import Latents
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import samples as measure
 from ganzoo_evaluation.classifier import find_classifier
+from ganzoo_evaluation.codes import CHUNK, SEED, generated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ganzoo.loaded import Loaded, Split
     from ganzoo_evaluation.classifier import Classifier
-
-CHUNK = 1000
-"""Images in memory at a time."""
-
-SEED = 0
-"""Of the latents and of the choice of images, so that equal models get equal scores."""
 
 _CPU = torch.device("cpu")
 
@@ -166,11 +160,8 @@ def real_images(loaded: Loaded, budget: int) -> tuple[str, Tensor]:
 
 def generated_images(loaded: Loaded, count: int) -> Iterator[Tensor]:
     """Yield ``count`` generated images in chunks, uint8 (n, C, H, W)."""
-    latents = loaded.draw(count, SEED)
-    for start in range(0, count, CHUNK):
-        part = slice(start, start + CHUNK)
-        chunk = Latents(latents.flat[part], {key: v[part] for key, v in latents.parts.items()})
-        yield to_uint8(loaded.generate(chunk, seed=SEED + start), loaded.model.image_range)
+    for _, images in generated(loaded, count):
+        yield to_uint8(images, loaded.model.image_range)
 
 
 def _seen(classifier: Classifier, images: Iterator[Tensor]) -> _Set:
