@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, all with the batch first. Standard keys: ``image`` (N, C, H, W) in the model's
-range, and ``label`` (N,) as integers."""
+range, and ``label`` (N,) as integers; ``NAME.image`` and ``NAME.label`` of a further source."""
+
+SATURATED = 0.02
+"""A critic's loss below which it has won: it gives nearly every image its certain due."""
 
 Networks = Mapping[str, Callable[..., Any]]
 """The networks as a phase sees them: only to be called, as behind DDP they have nothing else."""
@@ -32,6 +36,8 @@ class DataInfo:
     """Names of the label's classes, or None without labels."""
     count: int = 0
     """Number of training images."""
+    further: Mapping[str, DataInfo] = field(default_factory=dict)
+    """The further sources of images, by the NAME of their table ``[data.NAME]``."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +154,19 @@ class Model:
         """
         return None
 
+    def symptoms(self, figures: Mapping[str, float]) -> dict[str, str]:
+        """What looks wrong in a window with these mean figures, a sentence each by a short name.
+
+        What lasts is told as a warning; it ends nothing.
+        """
+        reason = self.stuck(figures)
+        return {} if reason is None else {"stuck": reason}
+
     def state_dict(self) -> dict[str, Any]:
-        """State beyond the networks (an image pool, say); checkpointed."""
+        """State beyond the networks (an image pool, say), as this rank has it; checkpointed.
+
+        Tensors, numbers, texts, lists and dictionaries only.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -167,6 +184,8 @@ class Adversarial(Model):
     critic_trains: tuple[str, ...] = ("discriminator",)
     generator_trains: tuple[str, ...] = ("generator",)
     critic_repeats: int = 1
+    critic_losses: tuple[str, ...] = ("adversarial",)
+    """Losses whose critic's term is above 0 until the critic has won."""
 
     def phases(self) -> Sequence[Phase]:
         """The critic's phase, then the generator's."""
@@ -175,6 +194,14 @@ class Adversarial(Model):
             Phase("critic", self.critic_trains, self.criticise, repeats=self.critic_repeats),
             Phase("generator", self.generator_trains + learnable, self.deceive),
         )
+
+    def symptoms(self, figures: Mapping[str, float]) -> dict[str, str]:
+        """A model's, and a critic that has won: the generator hardly learns from it any more."""
+        found = super().symptoms(figures)
+        for loss in self.critic_losses:
+            if 0 <= figures.get(f"loss/critic/{loss}", math.inf) < SATURATED:
+                found["saturation"] = f"the critic's {loss} loss is below {SATURATED:g}"
+        return found
 
     def judge(self, nets: Networks, batch: Batch) -> Mapping[str, Tensor]:
         """The discriminator's outputs for a batch."""

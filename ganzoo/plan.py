@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo.assembly import Assembly, assemble
 from ganzoo.data import NativeShape, Source, open_source
 from ganzoo.model import DataInfo
+from ganzoo.places import shareable
 from ganzoo.settings import Assignment, Settings, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ganzoo.registry import Registry
+    from ganzoo.schema import DataSettings
 
 ANY_IMAGES = "images"
 """The preset that takes images of any shape; a model need not have one."""
@@ -42,6 +44,8 @@ class Plan:
     settings: Settings
     source: Source
     assembly: Assembly
+    further: Mapping[str, Source]
+    """The further sources of images, by name."""
     notes: tuple[str, ...] = ()
     """What was chosen for the user, a sentence each."""
 
@@ -53,9 +57,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         UserError: something does not fit.
     """
     if request.data is not None:
-        data = Assignment(
-            "data.name", json.dumps(portable(request.data), ensure_ascii=False), "--data"
-        )
+        data = Assignment("data.name", json.dumps(request.data, ensure_ascii=False), "--data")
         request = replace(request, assignments=(data, *request.assignments))
     settings = resolve(
         registry,
@@ -68,31 +70,32 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     notes: list[str] = []
     settings = _fit_preset(request, settings, source, registry, notes)
     settings = _fit_shape(request, settings, source, registry, notes)
-    data_settings = settings.data
-    assert data_settings.size is not None
-    assert data_settings.channels is not None
-    count = len(source) if data_settings.limit is None else min(len(source), data_settings.limit)
-    info = DataInfo(
-        data_settings.name,
-        (data_settings.channels, data_settings.size, data_settings.size),
-        source.classes,
-        count,
-    )
-    return Plan(settings, source, assemble(settings, info), tuple(notes))
+    settings = _fit_further(settings)
+    further = {
+        name: open_source(each, registry, each.split) for name, each in settings.further.items()
+    }
+    settings = shareable(settings)
+    infos = {name: _describe_data(settings.further[name], each) for name, each in further.items()}
+    info = replace(_describe_data(settings.data, source), further=infos)
+    return Plan(settings, source, assemble(settings, info), further, tuple(notes))
 
 
-def portable(name: str) -> str:
-    """A path without the part that names a person: below the working folder, or from ``~``.
+def _fit_further(settings: Settings) -> Settings:
+    """Give further sources the size and channels of the data where they do not say their own."""
+    data = settings.data
+    fitted = {
+        name: replace(each, size=each.size or data.size, channels=each.channels or data.channels)
+        for name, each in settings.further.items()
+    }
+    return replace(settings, further=fitted)
 
-    Settings are saved in the run's folder, and runs get shared.
-    """
-    path = Path(name)
-    if not path.is_absolute():
-        return name
-    for start, prefix in ((Path.cwd(), "."), (Path.home(), "~")):
-        if path.is_relative_to(start):
-            return f"{prefix}/{path.relative_to(start)}"
-    return name
+
+def _describe_data(settings: DataSettings, source: Source) -> DataInfo:
+    assert settings.size is not None
+    assert settings.channels is not None
+    count = len(source) if settings.limit is None else min(len(source), settings.limit)
+    shape = (settings.channels, settings.size, settings.size)
+    return DataInfo(settings.name, shape, source.classes, count)
 
 
 def _fit_preset(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.annotations import item_type, type_name
 from ganzoo.conversion import fields_of
-from ganzoo.errors import SettingsError
+from ganzoo.errors import SettingsError, in_one_line
 from ganzoo.layers import NONE, Path, Problem, dotted
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 """The origin of a value that nobody set."""
+
+_LONGEST_KEY = 300
+_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Settings:
     data: DataSettings
     train: TrainSettings
     optim: dict[str, OptimSettings]
+    further: dict[str, DataSettings] = field(default_factory=dict)
+    """Sources of images beside ``data``, by name: the tables ``[data.NAME]``."""
     origins: dict[str, str] = field(default_factory=dict, compare=False)
 
     def table(self) -> dict[str, Any]:
@@ -93,6 +98,8 @@ class Settings:
             yield ("loss", name), loss.weight, {}
             yield ("loss", name), loss.config, {}
         yield ("data",), self.data, {}
+        for name, source in self.further.items():
+            yield ("data", name), source, {}
         yield ("train",), self.train, {}
         for phase, optim in self.optim.items():
             yield ("optim", phase), optim, {}
@@ -142,12 +149,20 @@ def settings_error(
     problems: Sequence[Problem], model: str, preset: str, hints: Sequence[str] = ()
 ) -> SettingsError:
     """All problems in one error, in columns."""
-    columns = [[problem.key, problem.message, problem.near] for problem in problems]
+    columns = [
+        [
+            in_one_line(problem.key, _LONGEST_KEY),
+            in_one_line(problem.message, _LONGEST_MESSAGE),
+            in_one_line(problem.near, _LONGEST_MESSAGE),
+        ]
+        for problem in problems
+    ]
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
     lines = []
     for problem, cells in zip(problems, columns, strict=True):
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width]
-        origin = [f"from {problem.origin}"] if problem.origin else []
+        named = in_one_line(problem.origin, _LONGEST_KEY)
+        origin = [f"from {named}"] if named else []
         lines.append("   ".join(padded + origin).rstrip())
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     under = f" (preset {preset})" if preset else ""

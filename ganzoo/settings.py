@@ -100,10 +100,10 @@ class _Resolution:
             if document.complete:
                 self.layers.replaced.add(())
         for assignment in self.assignments:
-            problem = self.layers.assign(assignment)
             if assignment.key == "preset":
-                problem = Problem("preset", "is chosen with --preset", "", assignment.origin)
-            self.problems += [problem] if problem is not None else []
+                self._problem(("preset",), "is chosen with --preset", assignment.origin)
+            elif (problem := self.layers.assign(assignment)) is not None:
+                self.problems.append(problem)
         settings = self._build()
         if unknown is not None and len(self.problems) == 1:
             raise unknown
@@ -179,7 +179,12 @@ class _Resolution:
         built_model = self._convert(converter, "model", model)
         built_prior = self._convert(converter, "prior", prior)
         built_losses = [self._convert_loss(converter, found) for found in losses.values() if found]
-        data = converter.convert(DataSettings, table.get("data", {}), ("data",))
+        own, sources = self._data_tables()
+        data = converter.convert(DataSettings, own, ("data",))
+        further = {
+            name: converter.convert(DataSettings, source, ("data", name))
+            for name, source in sources.items()
+        }
         train = converter.convert(TrainSettings, table.get("train", {}), ("train",))
         optim = {
             phase: converter.convert(OptimSettings, table["optim"][phase], ("optim", phase))
@@ -199,8 +204,26 @@ class _Resolution:
             data=data,
             train=train,
             optim=optim,
+            further=further,
             origins={dotted(leaf): self.layers.origin(leaf) for leaf in leaves(table)},
         )
+
+    def _data_tables(self) -> tuple[Any, dict[str, Any]]:
+        """The table of the data itself, and the further sources that stand in it as tables."""
+        table = self.layers.table.get("data", {})
+        if not isinstance(table, dict):
+            return table, {}
+        known = fields_of(DataSettings)
+        sources = {
+            name: source
+            for name, source in table.items()
+            if isinstance(source, dict) and name not in known
+        }
+        for name, source in sources.items():
+            if not source.get("name"):
+                what = "has no value and needs one: a further source of images has a name"
+                self._problem(("data", name, "name"), what, self.layers.origin(("data", name)))
+        return {key: item for key, item in table.items() if key not in sources}, sources
 
     def _keys(self, section: str) -> list[str]:
         """The free keys of a table of tables."""
@@ -249,6 +272,8 @@ class _Resolution:
             known += paths_of(WeightSettings, ("loss", name))
             known += paths_of(found.factory.Config, ("loss", name)) if found else []
         known += paths_of(DataSettings, ("data",)) + paths_of(TrainSettings, ("train",))
+        for name in self._data_tables()[1]:
+            known += paths_of(DataSettings, ("data", name))
         for phase in self._keys("optim"):
             known += paths_of(OptimSettings, ("optim", phase))
         return known

@@ -443,6 +443,27 @@ def test_a_complete_file_goes_over_no_preset(registry, tmp_path) -> None:
     ]
 
 
+def test_a_table_in_the_data_is_a_further_source(registry) -> None:
+    settings = resolve(
+        registry, "toy", assignments=sets("data.name=a", "data.style.name=b", "data.style.size=16")
+    )
+    assert settings.data.name == "a"
+    assert settings.data.size is None
+    assert settings.further["style"].name == "b"
+    assert settings.further["style"].size == 16
+    assert from_table(registry, settings.table(), origin="again") == settings
+    shown = {row.key: row for row in rows(settings)}
+    assert shown["data.style.size"].origin == "--set"
+
+
+def test_a_further_source_is_checked_like_the_data(registry) -> None:
+    assert problems(registry, "data.style.name=b", "data.style.szie=3") == [
+        "data.style.szie no such setting did you mean data.style.size? from --set"
+    ]
+    [nameless] = problems(registry, "data.style.size=16")
+    assert nameless.startswith("data.style.name has no value and needs one")
+
+
 def test_preset_is_no_setting(registry) -> None:
     assert problems(registry, "preset=wide")[0] == "preset is chosen with --preset from --set"
 

@@ -1,12 +1,13 @@
 """Images from any Hugging Face data set: found, decoded once, dealt out in a reproducible order.
 
 ``open_source`` finds a split, ``decode`` makes it one array of bytes, ``Order`` says which image
-comes when, and ``normalise`` brings a batch into the range of a model.
+comes when, ``Feed`` deals out batches, and ``normalise`` brings one into the range of a model.
 """
 
 from __future__ import annotations
 
 from ganzoo.data.decoding import Data, decode
+from ganzoo.data.feed import Feed
 from ganzoo.data.images import Images, Rendered
 from ganzoo.data.locate import open_source
 from ganzoo.data.order import Order
@@ -17,6 +18,7 @@ from ganzoo.data.splits import MissingSplitError
 __all__ = [
     "Data",
     "FactorSource",
+    "Feed",
     "ImageSource",
     "Images",
     "MissingSplitError",

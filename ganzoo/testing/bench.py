@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.assembly import Assembly, assemble
-from ganzoo.data import normalise
+from ganzoo.data import Feed, normalise
 from ganzoo.draw import Draw
 from ganzoo.loss import Measured
 from ganzoo.testing.tiny import data_info, tiny_images
@@ -28,7 +28,13 @@ BATCH = 8
 
 def data_for(settings: Settings) -> DataInfo:
     """Tiny data of the size and channels that the settings ask for."""
-    return data_info(settings.data.size, settings.data.channels)
+    own = data_info(settings.data.size, settings.data.channels)
+    channels, side, _ = own.image_shape
+    further = {
+        name: data_info(source.size or side, source.channels or channels)
+        for name, source in settings.further.items()
+    }
+    return dataclasses.replace(own, further=further)
 
 
 class LocalAccelerator:
@@ -75,6 +81,9 @@ class Bench:
         self.settings = settings
         self.assembly: Assembly = assemble(settings, data_for(settings))
         self.images = tiny_images(self.assembly.data)
+        further = self.assembly.data.further
+        self.further = {name: tiny_images(info) for name, info in further.items()}
+        self._feed = Feed(self.images, self.further, 0, CPU)
         self.nets = self.assembly.networks
         self.trainable = {
             name: {
@@ -93,13 +102,14 @@ class Bench:
     def trainer(self, *, bf16: bool = False) -> Trainer:
         """A trainer of the assembly, as ``ganzoo run`` uses it."""
         accelerator = cast("Accelerator", LocalAccelerator(bf16=bf16))
-        return Trainer(self.assembly, self.images, self.settings.train, accelerator)
+        train = self.settings.train
+        return Trainer(self.assembly, self.images, train, accelerator, self.further)
 
     def batch(self, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
-        """The slice of a rank of the first images, in the model's range."""
+        """The slice of a rank of the first batch, in the model's range."""
         share = BATCH // world
-        indices = torch.arange(rank * share, (rank + 1) * share)
-        return normalise(self.images.gather(indices), self.assembly.model.image_range)
+        batch = self._feed.batch(0, BATCH, slice(rank * share, (rank + 1) * share))
+        return normalise(batch, self.assembly.model.image_range)
 
     def draw(self, step: int = 0, rank: int = 0, world: int = 1) -> Draw:
         """What one rank may draw from in one turn."""

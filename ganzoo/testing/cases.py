@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ganzoo.latents import Prior
     from ganzoo.plugins import Plugin
     from ganzoo.registry import Kind, Offer, Registry
+    from ganzoo.schema import DataSettings
 
 LARGE = 5_000_000
 """Parameters beyond which a check is slow."""
@@ -286,7 +287,7 @@ class TinyLoaded(Loaded):
             device=CPU,
         )
 
-    def _open(self, name: str) -> Split:
+    def _open(self, name: str, settings: DataSettings) -> Split:
         return Split(name, Rendered(TinySource(self.data), COUNT, "tiny"))
 
 
