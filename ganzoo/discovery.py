@@ -23,58 +23,115 @@ from ganzoo.plugins import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import ModuleType
 
 GROUP = "ganzoo.plugins"
+ONLY = "GANZOO_PLUGINS"
+"""The variable that, if set, lists the only plugins that are imported."""
+BANNED = "GANZOO_DISABLE_PLUGINS"
+"""The variable that lists plugins that are not imported."""
 FILE = "file"
 """Stands for the distribution of a plugin that is a single file."""
 
 
 def discover(files: Sequence[Path] = (), environ: Mapping[str, str] = os.environ) -> Plugins:
-    """Everything that is installed under the entry-point group, and the one-file plugins ``files``.
+    """Load what is installed under the entry-point group, and the one-file plugins ``files``.
 
     A file that cannot be loaded is a :class:`UserError`, since somebody asked for it.
     """
-    plugins = Plugins(strict=environ.get("GANZOO_STRICT_PLUGINS", "0") not in {"", "0"})
-    only = _listed(environ, "GANZOO_PLUGINS")
-    banned = _listed(environ, "GANZOO_DISABLE_PLUGINS") or []
-    if only == [] and not files:
-        plugins.alone = "GANZOO_PLUGINS is set and empty: the host stands alone"
-    found = sorted(
-        metadata.entry_points(group=GROUP), key=lambda entry: (_owner(entry), entry.name)
-    )
-    spellings: set[str] = set()
-    for entry in found:
-        version = entry.dist.version if entry.dist else ""
-        plugin = Plugin(
-            name=entry.name, distribution=_owner(entry), version=version, source=entry.value
-        )
-        spellings |= _spellings(plugin)
-        if only is not None and not _chosen(plugin, only):
-            reason = f"not in GANZOO_PLUGINS={environ['GANZOO_PLUGINS']}"
-            if not only:
-                reason = "GANZOO_PLUGINS is set and empty"
-            plugins.records.append(DisabledPlugin(**vars(plugin), reason=reason))
-        elif _chosen(plugin, banned):
-            reason = f"in GANZOO_DISABLE_PLUGINS={environ['GANZOO_DISABLE_PLUGINS']}"
-            plugins.records.append(DisabledPlugin(**vars(plugin), reason=reason))
+    plugins = _none_yet(files, environ)
+    for entry, found in _installed(environ):
+        if isinstance(found, DisabledPlugin):
+            plugins.records.append(found)
         else:
-            plugins.admit(plugin, entry.load)
-    for variable, names in (("GANZOO_PLUGINS", only or []), ("GANZOO_DISABLE_PLUGINS", banned)):
-        for name in names:
-            if _canonical(name) not in spellings:
-                miss = did_you_mean(name, sorted(spellings))
-                plugins.complain(variable, f"no plugin {name!r} is installed{miss}")
+            plugins.admit(found, entry.load)
+    _check_choice(plugins, environ)
     for file in files:
         admit_file(plugins, file)
     return plugins
 
 
+def survey(files: Sequence[Path] = (), environ: Mapping[str, str] = os.environ) -> Plugins:
+    """The same plugins as :func:`discover` has, none of them imported: no line of theirs is run."""
+    plugins = _none_yet(files, environ)
+    plugins.records += [found for _, found in _installed(environ)]
+    _check_choice(plugins, environ)
+    plugins.records += [
+        Plugin(name=file.stem, distribution=FILE, source=str(file), path=str(file))
+        for file in files
+    ]
+    return plugins
+
+
+def _none_yet(files: Sequence[Path], environ: Mapping[str, str]) -> Plugins:
+    plugins = Plugins(strict=environ.get("GANZOO_STRICT_PLUGINS", "0") not in {"", "0"})
+    if _listed(environ, ONLY) == [] and not files:
+        plugins.alone = f"{ONLY} is set and empty: the host stands alone"
+    return plugins
+
+
+def _installed(environ: Mapping[str, str]) -> Iterator[tuple[metadata.EntryPoint, Plugin]]:
+    """Every entry point of the group, in order, and what is known of it without an import."""
+    only, banned = _listed(environ, ONLY), _listed(environ, BANNED) or []
+    entries = metadata.entry_points(group=GROUP)
+    for entry in sorted(entries, key=lambda entry: (_owner(entry), entry.name)):
+        found = Plugin(
+            name=entry.name,
+            distribution=_owner(entry),
+            version=entry.dist.version if entry.dist else "",
+            source=entry.value,
+            path=_file_of(entry),
+        )
+        reason = None
+        if only is not None and not _chosen(found, only):
+            reason = f"not in {ONLY}={environ[ONLY]}" if only else f"{ONLY} is set and empty"
+        elif _chosen(found, banned):
+            reason = f"in {BANNED}={environ[BANNED]}"
+        yield entry, found if reason is None else DisabledPlugin(**vars(found), reason=reason)
+
+
+def _file_of(entry: metadata.EntryPoint) -> str | None:
+    """The file that its import runs, but for those of the packages that it lies in.
+
+    Python itself would import these packages to find it, so they are only looked into.
+    """
+    try:
+        top, *inner = entry.module.split(".")
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):  # it names no module at all
+        return None
+    if spec is None:
+        return None
+    if not inner:
+        return spec.origin
+    for folder in spec.submodule_search_locations or ():
+        place = Path(folder, *inner)
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                return str(file)
+    return None
+
+
+def _check_choice(plugins: Plugins, environ: Mapping[str, str]) -> None:
+    """Complain of names in the environment that choose nothing, or admit more than one author's."""
+    known = {spelling for plugin in plugins.records for spelling in _spellings(plugin)}
+    for variable in (ONLY, BANNED):
+        for name in _listed(environ, variable) or []:
+            if _canonical(name) not in known:
+                miss = did_you_mean(name, sorted(known))
+                plugins.complain(variable, f"no plugin {name!r} is installed{miss}")
+    for name in _listed(environ, ONLY) or []:
+        owners = {each.distribution for each in plugins.records if _chosen(each, [name])}
+        if len(owners) > 1:
+            what = f"{name!r} admits the plugins of {len(owners)} packages"
+            plugins.complain(ONLY, f"{what}: {', '.join(sorted(owners))}")
+
+
 def admit_file(plugins: Plugins, file: Path) -> None:
     """Add the plugin that is one file; its module can be imported under the stem of the file."""
     module = _file_module(file)
-    found = Plugin(name=file.stem, distribution=FILE, source=str(file))
+    found = Plugin(name=file.stem, distribution=FILE, source=str(file), path=str(file))
     if found.qualified in {record.qualified for record in plugins.loaded}:
         return
     try:

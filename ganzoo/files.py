@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import contextmanager
+from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,17 +17,29 @@ PARTIAL = ".partial"
 """How the name of a file ends while it is being written."""
 
 
+_LONGEST = 100
+
+
+def plain_name(text: str) -> str:
+    """``text`` as the name of a file, or a part of one: it leads into no other folder.
+
+    ASCII letters, digits, ``_``, ``-`` and ``.`` (but not at the start) stay, anything else becomes
+    ``-``; what exceeds 100 characters is cut off.
+    """
+    return re.sub(r"^\.|[^\w.-]", "-", text, flags=re.ASCII)[:_LONGEST]
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears at ``path`` once it is complete and on the disk, or not at all.
 
-    Until then it lies beside ``path`` under a name of this process. Missing folders are made.
-    Raises OSError.
+    Until then it lies beside ``path`` under a name that no other writer has, on whatever machine.
+    Missing folders are made. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    partial = path.with_name(f".{path.name}.{token_hex(4)}{PARTIAL}")
     try:
-        with partial.open("w+b") as file:
+        with partial.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -38,3 +52,19 @@ def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole or not at all. Raises OSError."""
     with whole_file(path) as file:
         file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove files below ``folder`` whose writer was killed; nobody may be writing there."""
+    for path in folder.rglob(f".*{PARTIAL}"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

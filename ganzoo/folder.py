@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganzoo.errors import UserError
-from ganzoo.version import __version__
+from ganzoo.files import plain_name
 
 if TYPE_CHECKING:
-    from ganzoo.launch import Launch
+    from collections.abc import Iterator
+
 
 RUNS = Path("runs")
 SETTINGS = "settings.toml"
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
+EVENTS = "events.jsonl"
 SCORES = "scores.json"
-_VERSIONS = ("torch", "torchvision", "accelerate", "datasets", "numpy")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / METRICS
 
     @property
+    def events(self) -> Path:
+        """What happened besides, one JSON object an event, in the order in which it happened."""
+        return self.path / EVENTS
+
+    @property
     def scores(self) -> Path:
         """The scores of the trained model."""
         return self.path / SCORES
@@ -57,6 +62,11 @@ class RunFolder:
     def model(self) -> Path:
         """The exported model."""
         return self.path / "model"
+
+    @property
+    def best_model(self) -> Path:
+        """The exported model of the best checkpoint, where ``train.keep_best`` asks for it."""
+        return self.path / "best"
 
     def picture(self, name: str, step: int | None = None) -> Path:
         """``samples`` or ``traversal``: of one step, or the latest at the top of the run."""
@@ -73,13 +83,13 @@ class RunFolder:
         return self.settings.is_file()
 
 
-def new_name(model: str, preset: str, seed: int, parent: Path = RUNS) -> Path:
-    """A folder that does not exist yet: ``runs/<model>-<preset>-<seed>[-n]``."""
-    stem = f"{model}-{preset}-{seed}".replace(":", "-").replace("/", "-")
-    path, number = parent / stem, 2
-    while path.exists():
-        path, number = parent / f"{stem}-{number}", number + 1
-    return path
+def new_names(model: str, preset: str, seed: int, parent: Path = RUNS) -> Iterator[Path]:
+    """Names for a new run that nothing has yet: ``runs/<model>-<preset>-<seed>[-n]``."""
+    stem = plain_name(f"{model}-{preset}-{seed}")
+    for number in count(1):
+        path = parent / (stem if number == 1 else f"{stem}-{number}")
+        if not path.exists():
+            yield path
 
 
 def all_runs(parent: Path = RUNS) -> list[RunFolder]:
@@ -101,25 +111,3 @@ def find_run(given: str | None) -> RunFolder:
     if not folder.path.exists():
         raise UserError(f"{given} does not exist", hint="See the runs there are with: ganzoo runs")
     return folder
-
-
-def environment(launch: Launch) -> dict[str, Any]:
-    """What a run ran on; no names, paths or variables of the person who ran it."""
-    return {
-        "schema": 1,
-        "world_size": launch.accelerator.num_processes,
-        "device": launch.accelerator.device.type,
-        "device_name": launch.describe_device(),
-        "precision": launch.precision,
-        "precision_from": launch.why,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"ganzoo": __version__} | {name: _version(name) for name in _VERSIONS},
-    }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

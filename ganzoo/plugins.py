@@ -30,6 +30,8 @@ class Plugin:
     version: str = ""
     source: str = ""
     """What is imported: the value of the entry point, or the path of a file."""
+    path: str | None = None
+    """The file that is run when it is imported, if that can be told."""
 
     @property
     def qualified(self) -> str:
@@ -46,7 +48,6 @@ class Plugin:
 class LoadedPlugin(Plugin):
     """A plugin whose hooks are called."""
 
-    path: str | None = None
     hooks: tuple[str, ...] = ()
     imports_torch: bool = False
     """True if torch came in while the plugin was loaded: every command waits for it."""
@@ -134,8 +135,8 @@ class Plugins:
             self._report(f"plugin {record.qualified} is left out: {record.reason}", error)
         else:
             brought_torch = not had_torch and "torch" in sys.modules
-            path = getattr(plugin, "__file__", None)
-            record = LoadedPlugin(**described, path=path, hooks=hooks, imports_torch=brought_torch)
+            described = described | {"path": getattr(plugin, "__file__", found.path)}
+            record = LoadedPlugin(**described, hooks=hooks, imports_torch=brought_torch)
             self.records.append(record)
         return record
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.folder import RunFolder, find_run, new_name
+from accelerate.utils import broadcast_object_list
+
+from ganzoo.claim import TakenError, claimed
+from ganzoo.errors import UserError
+from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse
 from ganzoo.plan import Plan, Request, make_plan
-from ganzoo.resume import check_out, continue_request, refuse_finished
-from ganzoo.run import Outcome, Run, agree_on_folder, decode_once, train
+from ganzoo.resume import check_out, continue_request, refuse_finished, refuse_links
+from ganzoo.run import Run, decode_once, train, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ganzoo.data import Data
+    from ganzoo.loop import Outcome
     from ganzoo.registry import Registry
     from ganzoo.reporting import Observer
 
@@ -30,6 +35,8 @@ class Task:
     launch: Launch
     out: Path | None
     """None for a new folder with a name of its own."""
+    resumes: bool = False
+    """Whether ``out`` is a run that was asked to be continued."""
 
     @property
     def tells(self) -> bool:
@@ -49,33 +56,94 @@ def prepare(
         request = continue_request(run, request, registry)
         out = run.path
     plan = make_plan(request, registry)
-    if run is not None:
-        refuse_finished(run, plan.settings.train.steps)
-    elif out is not None:
-        check_out(out, plan.settings, registry)
     settings = plan.settings.train
+    _check(registry, plan, out, resumes=run is not None)
     second_order = [name for name, loss in plan.assembly.losses.items() if loss.second_order]
-    return Task(registry, plan, launch(settings.precision, settings.batch_size, second_order), out)
+    started = launch(settings.precision, settings.batch_size, second_order)
+    return Task(registry, plan, started, out, resumes=run is not None)
 
 
 def execute(
-    task: Task, watch: Callable[[RunFolder, Data], Sequence[Observer]] = lambda *_: ()
+    task: Task,
+    watch: Callable[[RunFolder, Sequence[str]], Sequence[Observer]] = lambda *_: (),
 ) -> tuple[RunFolder, Outcome]:
-    """Train. ``watch`` gives observers once folder and data are known; it is asked on rank 0."""
-    settings = task.plan.settings
-    images = decode_once(task.plan, task.launch)
-    name = new_name(settings.model.name, settings.preset, settings.train.seed)
-    folder = agree_on_folder(task.launch, lambda: task.out or name)
-    outcome = train(
-        task.plan,
-        folder,
-        task.launch,
-        watch(folder, images) if task.tells else (),
-        images=images,
-        invite=lambda run: _plugin_observers(task.registry, run),
-    )
-    task.launch.accelerator.end_training()
+    """Train. ``watch`` gives observers, on rank 0, from the folder and the remarks on the data.
+
+    Raises UserError if another training has the folder, or had it since the task was prepared.
+    """
+    with _own_folder(task) as (folder, notes):
+        images, further = decode_once(task.plan, task.launch)
+        remarks = [
+            *notes,
+            *images.notes,
+            *(f"{name}: {note}" for name, data in further.items() for note in data.notes),
+        ]
+        outcome = train(
+            task.plan,
+            folder,
+            task.launch,
+            watch(folder, remarks) if task.tells else (),
+            images=images,
+            further=further,
+            invite=lambda run: _plugin_observers(task.registry, run),
+        )
+        task.launch.accelerator.end_training()
     return folder, outcome
+
+
+def _check(registry: Registry, plan: Plan, out: Path | None, *, resumes: bool) -> None:
+    """Raise UserError where ``out`` may be neither begun nor continued."""
+    if out is None:
+        return
+    with writing(out):
+        if resumes:
+            refuse_finished(RunFolder(out), plan.settings.train.steps)
+        else:
+            check_out(out, plan.settings, registry)
+
+
+@contextmanager
+def _own_folder(task: Task) -> Iterator[tuple[RunFolder, list[str]]]:
+    """The folder of the run and remarks on it; rank 0 holds it until the block ends."""
+    with ExitStack() as stack:
+        chosen: list[Any] = [None]
+        failure: UserError | None = None
+        if task.tells:
+            try:
+                with writing(task.out or RUNS):
+                    chosen = [_claim(task, stack)]
+            except UserError as error:
+                failure = error
+        # The others wait here: they have to learn of a failure, too.
+        told = broadcast_object_list(chosen)[0]
+        if failure is not None:
+            raise failure
+        if told is None:
+            raise UserError("rank 0 cannot have the folder of the run")
+        path, notes = told
+        yield RunFolder(Path(path)), notes
+
+
+def _claim(task: Task, stack: ExitStack) -> tuple[str, list[str]]:
+    """Hold the folder that was asked for, or a new one, until the stack unwinds."""
+    if task.out is not None:
+        path, holds = task.out, stack.enter_context(claimed(task.out))
+        refuse_links(path)
+        _check(task.registry, task.plan, path, resumes=task.resumes)
+    else:
+        path, holds = _claim_new(task, stack)
+    without = f"the file system of {path} has no locks: nothing keeps a second training out of it"
+    return str(path), [] if holds else [without]
+
+
+def _claim_new(task: Task, stack: ExitStack) -> tuple[Path, bool]:
+    settings = task.plan.settings
+    for path in new_names(settings.model.name, settings.preset, settings.train.seed):
+        try:
+            return path, stack.enter_context(claimed(path, new=True))
+        except TakenError:  # between the look and the making of it
+            continue
+    raise AssertionError("names never end")
 
 
 def _plugin_observers(registry: Registry, run: Run) -> list[Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo import UserError
-from ganzoo.discovery import discover
+from ganzoo.discovery import discover, survey
 from ganzoo.plugins import BrokenPlugin, DisabledPlugin
 from ganzoo.registry import Registry
 
@@ -184,3 +184,24 @@ def test_a_file_that_cannot_be_loaded_is_an_error(write_file, name, text, compla
 def test_a_file_that_is_not_there_is_an_error(tmp_path) -> None:
     with pytest.raises(UserError, match="no such file"):
         discover([tmp_path / "nothing.py"], environ=ALONE)
+
+
+def test_a_choice_that_admits_two_packages_is_told(install, capsys) -> None:
+    install("acme-gans", "wgan", GOOD, "acme_six")
+    install("other-gans", "wgan", GOOD, "other_six")
+    discover(environ={"GANZOO_PLUGINS": "wgan"})
+    said = (
+        "warning: GANZOO_PLUGINS: 'wgan' admits the plugins of 2 packages: acme-gans, other-gans\n"
+    )
+    assert capsys.readouterr().err == said
+    discover(environ={"GANZOO_PLUGINS": "acme-gans"})
+    assert capsys.readouterr().err == ""
+
+
+def test_an_entry_point_that_is_no_module_is_listed_and_hurts_nobody(install) -> None:
+    install("bad-luck", "luck", GOOD, "bad_luck_nonsense")
+    install("worse-luck", "worse", GOOD, "not a module!")
+    environ = {"GANZOO_PLUGINS": "worse,luck"}
+    [record] = [each for each in survey(environ=environ).records if each.name == "worse"]
+    assert record.path is None
+    assert states(discover(environ=environ))["worse-luck:worse"] == "BrokenPlugin"

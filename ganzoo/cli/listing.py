@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganzoo.cli.showing import WIDTH, preset_lines, show_command
+from ganzoo.discovery import survey
 from ganzoo.errors import UserError
 from ganzoo.hookspecs import DatasetSpec, ModelSpec
-from ganzoo.plugins import BrokenPlugin, DisabledPlugin, LoadedPlugin
+from ganzoo.plugins import BrokenPlugin, DisabledPlugin, LoadedPlugin, Plugin
 from ganzoo.registry import HOOKS, NOUNS, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ganzoo.plugins import Plugin, Plugins
+    from ganzoo.plugins import Plugins
     from ganzoo.presets import Preset
     from ganzoo.registry import Kind, Offer, Registry
 
@@ -29,7 +30,12 @@ _PLURALS: dict[Kind, str] = {
     "dataset": "datasets",
     "metric": "metrics",
 }
-_STATES = {LoadedPlugin: "loaded", BrokenPlugin: "broken", DisabledPlugin: "disabled"}
+_STATES = {
+    Plugin: "found",
+    LoadedPlugin: "loaded",
+    BrokenPlugin: "broken",
+    DisabledPlugin: "disabled",
+}
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
@@ -122,14 +128,16 @@ def _presets(registry: Registry, offer: Offer[Any]) -> dict[str, Preset]:
 
 @click.command("plugins")
 @click.option("-v", "--verbose", is_flag=True, help="Add files, hooks and tracebacks.")
+@click.option(
+    "--no-load", is_flag=True, help="Import none: say only what would be imported, and from where."
+)
 @_as_json
-@click.pass_obj
-def plugins_command(registry: Registry, *, verbose: bool, as_json: bool) -> None:
+@click.pass_context
+def plugins_command(ctx: click.Context, *, verbose: bool, no_load: bool, as_json: bool) -> None:
     """List the plugins: loaded, broken, disabled, and why."""
-    for kind in HOOKS:
-        for offer in registry.all(kind):
-            _presets(registry, offer)
-    plugins = registry.plugins
+    from ganzoo.cli import plugin_files, registry_of
+
+    plugins = survey(plugin_files(ctx)) if no_load else _tried(registry_of(ctx))
     if as_json:
         click.echo(json.dumps([_record(plugins, plugin) for plugin in plugins.records], indent=2))
         return
@@ -142,7 +150,7 @@ def plugins_command(registry: Registry, *, verbose: bool, as_json: bool) -> None
     for plugin in plugins.records:
         start = f"{_STATES[type(plugin)]:8}  {plugin.qualified:{names}}"
         click.echo(f"{start}  {plugin.version:{versions}}  {plugin.source}")
-        for remark in _remarks(plugins, plugin, verbose=verbose):
+        for remark in _remarks(plugins, plugin, files=verbose or no_load, verbose=verbose):
             click.echo(indent(remark, " " * 10))
     known = {plugin.qualified for plugin in plugins.records}
     for complaint in plugins.complaints:
@@ -150,13 +158,22 @@ def plugins_command(registry: Registry, *, verbose: bool, as_json: bool) -> None
             click.echo(f"{complaint.subject}: {complaint.reason}")
 
 
-def _remarks(plugins: Plugins, plugin: Plugin, *, verbose: bool) -> Iterator[str]:
+def _tried(registry: Registry) -> Plugins:
+    """The plugins after everything that they offer was looked at, and complained of."""
+    for kind in HOOKS:
+        for offer in registry.all(kind):
+            _presets(registry, offer)
+    return registry.plugins
+
+
+def _remarks(plugins: Plugins, plugin: Plugin, *, files: bool, verbose: bool) -> Iterator[str]:
     if isinstance(plugin, BrokenPlugin | DisabledPlugin):
         yield plugin.reason
     if isinstance(plugin, LoadedPlugin | BrokenPlugin) and plugin.imports_torch:
         yield "imports torch at load: slows every command"
-    if isinstance(plugin, LoadedPlugin) and verbose:
+    if files:
         yield f"file   {plugin.path or 'none'}"
+    if isinstance(plugin, LoadedPlugin) and verbose:
         yield f"hooks  {', '.join(plugin.hooks)}"
     if isinstance(plugin, BrokenPlugin) and verbose:
         yield plugin.details.rstrip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import datasets
 import numpy as np
 
+from ganzoo.data.convert import UnreadableError
 from ganzoo.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ class Encoded(NamedTuple):
 
     name: str
     """What messages call it."""
-    content: bytes | str | None
-    """The bytes of the file, or its path."""
+    content: bytes | str | UnreadableError | None
+    """The bytes of the file, or its path, or why it is not opened."""
     label: int
 
 
@@ -42,6 +44,8 @@ class Rows:
     label: str | None = None
     root: Path | None = None
     """The folder that relative paths start at."""
+    folders: tuple[Path, ...] | None = None
+    """The folders that a file named by a row must lie in, links followed; None means anywhere."""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -67,10 +71,22 @@ class Rows:
         if isinstance(image, dict):
             path = image.get("path")
             content = path if image.get("bytes") is None else image["bytes"]
-        if isinstance(content, str) and self.root is not None:
-            content = str(self.root / content)
+        if isinstance(content, str):
+            content = self._place(content)
         name = self._name(row, path if isinstance(path, str) else None)
         return Encoded(name, content, UNLABELLED if label is None else int(label))
+
+    def _place(self, file: str) -> str | UnreadableError:
+        """Where a file is that a row names; a row must not name files that the data has not."""
+        *members, path = file.split("::")  # how `datasets` writes a member of an archive
+        if self.root is not None:
+            path = str(self.root / path)
+        if self.folders is not None:
+            place = Path(os.path.normpath(path))
+            inside = any(place.is_relative_to(os.path.normpath(each)) for each in self.folders)
+            if not inside or not all(member.startswith("zip://") for member in members):
+                return UnreadableError("it names a file outside of the data")
+        return "::".join([*members, path])
 
     def _name(self, row: int, path: str | None) -> str:
         if path is None:

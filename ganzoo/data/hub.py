@@ -17,6 +17,9 @@ from ganzoo.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_NO_ROWS = ("corresponds to no data", "BatchSize must be greater than 0")
+"""How the builders of ``datasets`` say that a table has no rows."""
+
 _PATIENCE = 3.0
 """Seconds to wait for a sign of life from the Hub."""
 
@@ -50,7 +53,7 @@ def load_local(
                 builder, config, data_dir=folder, data_files=files, cache_dir=cache
             )
         except Exception as error:  # the builders raise nearly anything
-            if "corresponds to no data" in str(error):
+            if any(words in f"{error} {_reason(error)}" for words in _NO_ROWS):
                 raise UserError(f"{name!r} is empty: there are no rows in it") from error
             raise UserError(f"cannot read {name!r}: {_reason(error)}") from error
     return dict(loaded)
@@ -98,6 +101,12 @@ def load_hub(
                 raise OfflineError(name) from error
             raise UserError(f"cannot load {name!r} from the Hub: {_reason(error)}") from error
     return dict(loaded)
+
+
+def caches() -> tuple[Path, ...]:
+    """The folders in which ``datasets`` keeps what it fetched and unpacked."""
+    tables, files = datasets.config.HF_DATASETS_CACHE, huggingface_hub.constants.HF_HUB_CACHE
+    return Path(tables).expanduser().absolute(), Path(files).expanduser().absolute()
 
 
 def _hub_answers() -> bool:

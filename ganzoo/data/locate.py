@@ -15,10 +15,11 @@ import datasets
 from ganzoo.data.columns import Rows, find_columns
 from ganzoo.data.convert import SUFFIXES
 from ganzoo.data.folder import list_files, only_images, open_image_folder
-from ganzoo.data.hub import OfflineError, load_hub, load_local, load_saved
+from ganzoo.data.hub import OfflineError, caches, load_hub, load_local, load_saved
 from ganzoo.data.source import ImageSource, Source
 from ganzoo.data.splits import find_split, find_splits, is_split
 from ganzoo.errors import UserError, did_you_mean
+from ganzoo.places import local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,16 +45,25 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
         raise UserError("data.name is empty: no data set is named", hint=hint)
     if (":" in name and not _is_path(name)) or registry.matching("dataset", name):
         return _open_offered(settings, registry, split)
-    path = Path(name).expanduser().absolute()  # rows are read later, relative to their folder
-    if path.is_dir():
+    try:
+        path = local(name)  # absolute, since rows are read later, relative to their folder
+        is_folder, files = path.is_dir(), _files_at(path)
+    except (OSError, RuntimeError, ValueError) as error:  # too long, nobody's home, no text
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"data.name: {name[:60]!r} cannot be looked up: {reason}") from error
+    if is_folder:
         return _open_folder(settings, path, split)
-    start = Path(path.anchor)
-    files = [path] if path.is_file() else sorted(start.glob(str(path.relative_to(start))))
     if files:
         return _open_files(settings, files, split)
     if _is_path(name):
         raise UserError(f"there is no file or folder {name!r}")
     return _open_hub(settings, registry, split)
+
+
+def _files_at(path: Path) -> list[Path]:
+    """The file of that path, or those that fit it as a pattern."""
+    start = Path(path.anchor)
+    return [path] if path.is_file() else sorted(start.glob(str(path.relative_to(start))))
 
 
 def _open_offered(settings: DataSettings, registry: Registry, split: str) -> Source:
@@ -77,11 +87,11 @@ def _open_folder(settings: DataSettings, path: Path, split: str) -> Source:
     kinds = {file.suffix.lower() for file in files}
     names = {file.name for file in files if len(file.parts) == 1}
     if names & _SAVED:
-        return _tabular(settings, load_saved(settings.name, str(path)), split)
+        return _tabular(settings, load_saved(settings.name, str(path)), split, (path, *caches()))
     if images := only_images(files):
         if names & _METADATA:
             loaded = load_local(settings.name, "imagefolder", folder=str(path))
-            return _tabular(settings, loaded, split)
+            return _tabular(settings, loaded, split, (path, *caches()))
         if kinds.isdisjoint({".parquet", ".arrow", ".tar"}):
             return open_image_folder(settings.name, path, images, split)
     if kinds.isdisjoint(_BUILDERS):
@@ -94,7 +104,7 @@ def _open_folder(settings: DataSettings, path: Path, split: str) -> Source:
     stats = [(str(file), *_size_and_time(path / file)) for file in files]
     state = hashlib.blake2b(repr((str(path), stats)).encode(), digest_size=8).hexdigest()
     loaded = load_local(settings.name, str(path), config=settings.config, state=state)
-    source = _tabular(settings, loaded, split, root=path)
+    source = _tabular(settings, loaded, split, (path, *caches()), root=path)
     return replace(source, fingerprint=f"{source.fingerprint}-{state}")
 
 
@@ -123,7 +133,8 @@ def _open_files(settings: DataSettings, files: Sequence[Path], split: str) -> So
     if len(files) == 1 or "" in parts:
         parts = defaultdict(list, train=[str(file) for file in files])
     loaded = load_local(settings.name, builder, files=dict(parts))
-    return _tabular(settings, loaded, split, root=files[0].parent)
+    folder = files[0].parent
+    return _tabular(settings, loaded, split, (folder, *caches()), root=folder)
 
 
 def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
@@ -138,16 +149,18 @@ def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
         ) from error
     except UserError as error:
         raise UserError(f"{error.what}{near}", hint=error.hint) from error
-    return _tabular(settings, loaded, split)
+    return _tabular(settings, loaded, split, caches())
 
 
 def _tabular(
     settings: DataSettings,
     splits: Mapping[str, datasets.Dataset],
     split: str,
+    folders: tuple[Path, ...] | None = None,
     *,
     root: Path | None = None,
 ) -> Source:
+    """A split of a table. Its rows may name files in ``folders``, relative ones below ``root``."""
     name = settings.name
     found = find_splits(name, split, splits)
     split = "+".join(found)
@@ -162,7 +175,7 @@ def _tabular(
         label=settings.label_column,
         paths=root is not None,
     )
-    rows = Rows(table, columns.image, columns.label, root)
+    rows = Rows(table, columns.image, columns.label, root, folders)
     fingerprint = str(table._fingerprint)  # noqa: SLF001 - its only name
     return Source(name, split, rows, columns.classes, fingerprint)
 

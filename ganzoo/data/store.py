@@ -1,13 +1,15 @@
 """Decoded images on disk: written once and whole, then mapped into memory.
 
-An entry is three files under one key: an array of images, one of labels, and a description, which
-is written last. Writers of one key write the same, so that several processes may write at once;
-whoever is last wins.
+An entry is one file: an array of images and one of labels, both as ``.npy``, and a description as
+JSON. It appears under its key once it is complete. So a reader finds a whole entry or none, whoever
+else writes it or is killed meanwhile; of two writers the last one stays, and what the other has
+mapped stays readable to it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from contextlib import contextmanager, suppress
@@ -64,47 +66,53 @@ class Slot:
     key: str
     shape: tuple[int, int, int]
 
+    @property
+    def path(self) -> Path:
+        """The file of the entry."""
+        return cache_folder() / f"{self.key}.images"
+
     def load(self) -> Entry | None:
         """The entry, or None if there is none or it is damaged."""
         try:
-            description = Description(**json.loads(self._file("json").read_text(encoding="utf-8")))
-            # Copy on write: PyTorch wants memory that it may write to; the file must not change.
-            images = np.load(self._file("images.npy"), mmap_mode="c")
-            labels = np.load(self._file("labels.npy"))
-            expected = (description.count, *self.shape)
-            whole = images.shape == expected and labels.shape == expected[:1]
-            typed = images.dtype == np.uint8 and labels.dtype == np.int64
+            with self.path.open("rb") as file:
+                return self._read(file)
         except (OSError, EOFError, ValueError, TypeError, AttributeError):
             return None
-        return Entry(description, images, labels) if whole and typed else None
 
     @contextmanager
-    def writing_images(self) -> Iterator[ArrayFile]:
-        """A file to append images to; it becomes part of the entry if the block ends well."""
+    def writing(self) -> Iterator[EntryFile]:
+        """A file to append images to; it becomes the entry if it was completed in the block."""
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
-        with whole_file(self._file("images.npy")) as file:
-            array = ArrayFile(file, self.shape)
-            yield array
-            array.finish()
+        with whole_file(self.path) as file:
+            entry = EntryFile(file, self.shape)
+            yield entry
+            assert entry.completed, "a block that ends well has completed its entry"
 
-    def complete(self, labels: list[int], description: Description) -> None:
-        """Add the rest of the entry, once the images are there."""
-        with whole_file(self._file("labels.npy")) as file:
-            np.save(file, np.array(labels, dtype=np.int64))
-        with whole_file(self._file("json")) as file:
-            file.write(json.dumps(asdict(description)).encode())
+    def _read(self, file: IO[bytes]) -> Entry | None:
+        np.lib.format.read_magic(file)
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        start = file.tell()
+        if shape[1:] != self.shape or fortran_order or dtype != np.uint8:
+            return None
+        file.seek(start + math.prod(shape))
+        labels = np.load(file, allow_pickle=False)
+        description = Description(**json.loads(file.read()))
+        if description.count != shape[0] or labels.shape != shape[:1] or labels.dtype != np.int64:
+            return None
+        # Copy on write: PyTorch wants memory that it may write to; the file must not change. The
+        # open file is mapped, not what has its name by now.
+        images = np.memmap(file, np.uint8, mode="c", offset=start, shape=shape)
+        return Entry(description, images, labels)
 
-    def _file(self, suffix: str) -> Path:
-        return cache_folder() / f"{self.key}.{suffix}"
 
-
-class ArrayFile:
-    """An ``.npy`` file of uint8 that grows image by image."""
+class EntryFile:
+    """The file of an entry while it grows image by image."""
 
     def __init__(self, file: IO[bytes], shape: tuple[int, int, int]) -> None:
         self.count = 0
+        self.completed = False
         self._file = file
         self._shape = shape
         self._write_header()
@@ -115,10 +123,13 @@ class ArrayFile:
         self._file.write(image.tobytes())
         self.count += 1
 
-    def finish(self) -> None:
-        """Put the final number of images into the header, which has room for it."""
+    def complete(self, labels: list[int], description: Description) -> None:
+        """Add the rest of the entry, once all images are there."""
+        np.save(self._file, np.array(labels, dtype=np.int64), allow_pickle=False)
+        self._file.write(json.dumps(asdict(description)).encode())
         self._file.seek(0)
-        self._write_header()
+        self._write_header()  # with the final number of images, for which it has room
+        self.completed = True
 
     def _write_header(self) -> None:
         shape = (self.count, *self._shape)

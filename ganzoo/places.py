@@ -1,0 +1,67 @@
+"""Paths of data as a run keeps them: without what tells who had it where. Torch-free."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganzoo.resolved import Settings
+
+USER = "${USER}"
+"""Stands for the name of the user at work; no other variable is meant by such a word."""
+
+
+def shareable(settings: Settings) -> Settings:
+    """The same settings with the names of the data as :func:`portable` gives them."""
+    further = {
+        name: replace(source, name=portable(source.name))
+        for name, source in settings.further.items()
+    }
+    data = replace(settings.data, name=portable(settings.data.name))
+    return replace(settings, data=data, further=further)
+
+
+def portable(name: str) -> str:
+    """The name of a data set; a path is told from the working folder or ``~``, never from the root.
+
+    Runs get shared, and their settings are saved. The user's own name in a path is left open, as in
+    ``../../scratch/${USER}/photos``; :func:`local` fills it in again.
+    """
+    path, here, home = Path(name), Path.cwd(), _home()
+    if not path.is_absolute():
+        is_path = path.exists() or name.startswith((".", "~")) or name.count("/") > 1
+        return _anonymous(name) if is_path else name  # a Hub id stays what it is
+    if path.is_relative_to(here):
+        return _anonymous(f"./{path.relative_to(here)}")
+    if home is not None and path.is_relative_to(home):
+        return _anonymous(f"~/{path.relative_to(home)}")
+    return _anonymous(os.path.relpath(path, here))
+
+
+def local(name: str) -> Path:
+    """The absolute path that a name means here, if it means a path."""
+    return Path(name.replace(USER, _user())).expanduser().absolute()
+
+
+def _anonymous(path: str) -> str:
+    user = _user()
+    return re.sub(rf"(?<!\w){re.escape(user)}(?!\w)", lambda _: USER, path) if user else path
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # in a container, a number may be all that a user has
+        return ""
