@@ -1,17 +1,41 @@
-"""Arithmetic over the batch of all processes, with gradients."""
+"""What processes do as one: arithmetic over the global batch, with gradients, and failing."""
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch import distributed as dist
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def world_size() -> int:
     """Number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Raise an OSError of one rank on every rank, which else would wait for that one for ever.
+
+    Every rank enters it, and none leaves before all have come to the end.
+    """
+    failed: OSError | None = None
+    try:
+        yield
+    except OSError as error:
+        failed = error
+    own = failed and (failed.errno, failed.strerror or str(failed), failed.filename)
+    first = next((each for each in gather_object([own]) if each), None)
+    if failed is not None:
+        raise failed
+    if first is not None:
+        raise OSError(*first)
 
 
 class _Sum(torch.autograd.Function):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -48,7 +49,7 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
     """
     refuse(os.environ)
     from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
+    from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
     device = device_type()
     chosen, why = choose_precision(precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device)
@@ -69,7 +70,10 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
         # Broadcasting buffers writes into what an earlier forward of the same turn still needs (two
         # forwards, one backward); every rank keeps its own running statistics instead, and the
         # export averages them.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(broadcast_buffers=False),
+            InitProcessGroupKwargs(timeout=process_timeout()),
+        ],
     )
     processes = accelerator.num_processes
     if batch_size % processes:
@@ -79,6 +83,18 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
             hint=f"Take a multiple of {processes}, such as {fitting}.",
         )
     return Launch(accelerator, chosen, why)
+
+
+def process_timeout() -> timedelta:
+    """How long a process waits for another before it takes it for lost.
+
+    It covers all that one rank does alone while the others wait: decoding, pictures, writing.
+    Raises UserError if ``GANZOO_PROCESS_TIMEOUT`` is no number of seconds.
+    """
+    text = os.environ.get("GANZOO_PROCESS_TIMEOUT", "1800")
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"GANZOO_PROCESS_TIMEOUT should be a number of seconds, not {text!r}")
+    return timedelta(seconds=int(text))
 
 
 def refuse(environment: Mapping[str, str]) -> None:

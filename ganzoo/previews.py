@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.draw import generator_for
 from ganzoo.latents import Latents, Prior
-from ganzoo.pictures import FRAMES_PER_SECOND, Traversal, save_gif
+from ganzoo.pictures import FRAMES_PER_SECOND, Traversal, grid, save_gif, traversal_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ganzoo.training import Trainer
 
 Generate = Callable[[Latents], Tensor]
 
@@ -23,6 +26,46 @@ STEPS = 9
 
 FRAMES = 33
 """Values of a continuous code in an animation."""
+
+SAMPLES, ROWS = 100, 5
+"""Images in the picture ``samples`` of a training, and noises in its ``traversal``."""
+
+
+@contextmanager
+def at_rest(trainer: Trainer) -> Iterator[dict[str, nn.Module]]:
+    """The networks to look at: averages where kept, in eval mode, without gradients."""
+    nets = trainer.networks() | trainer.averages
+    modes = {name: net.training for name, net in nets.items()}
+    for net in nets.values():
+        net.eval()
+    try:
+        with torch.no_grad():
+            yield nets
+    finally:
+        for name, net in nets.items():
+            net.train(modes[name])
+
+
+def make_pictures(
+    trainer: Trainer, nets: Mapping[str, nn.Module]
+) -> tuple[Tensor, dict[str, Image.Image]]:
+    """Samples (n, C, H, W), and the pictures ``samples`` and, with codes, ``traversal``.
+
+    ``nets`` are those of :func:`at_rest`.
+    """
+    device, seed = trainer.accelerator.device, trainer.train.seed
+    model, prior = trainer.assembly.model, trainer.assembly.prior
+    latents = None if prior is None else latents_for(prior, SAMPLES, seed, device)
+    samples = model.preview(nets, latents, trainer.first_batch())
+    pictures = {"samples": grid(samples, span=model.image_range)}
+    if prior is not None and prior.codes:
+
+        def generate(latents: Latents) -> Tensor:
+            return model.generate(nets, latents)["image"]
+
+        sheet = traversals(prior, generate, rows=ROWS, seed=seed, device=device)
+        pictures["traversal"] = traversal_sheet(sheet, span=model.image_range)
+    return samples, pictures
 
 
 def latents_for(prior: Prior, n: int, seed: int, device: torch.device) -> Latents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
+from ganzoo.files import whole_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL.Image import Image
 
+    from ganzoo.events import Event
     from ganzoo.run import Run
 
 Record = Mapping[str, float | None]
@@ -41,8 +45,26 @@ class Observer:
     def saved(self, step: int, checkpoint: Path) -> None:
         """A checkpoint was written."""
 
+    def happened(self, event: Event) -> None:
+        """Something besides: a warning, a rollback, a signal."""
+
+    def rolled_back(self, step: int) -> None:
+        """The run went back to turn ``step``: what came after it will come again, and differ."""
+
     def finished(self, step: int) -> None:
-        """After the last turn, or after a signal ended the run early."""
+        """After the last turn, or where the run ended early: by a signal or an error."""
+
+
+class EventsFile(Observer):
+    """``events.jsonl``: one object an event, in the order in which they happened; never cut."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def happened(self, event: Event) -> None:
+        """Append the event."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event.line(), ensure_ascii=False) + "\n")
 
 
 class MetricsFile(Observer):
@@ -56,19 +78,26 @@ class MetricsFile(Observer):
         if not self.path.exists():
             return
         kept = []
-        for line in self.path.read_text().splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                reported = json.loads(line)["step"]
-            except (ValueError, KeyError):
+                comes_again = json.loads(line)["step"] > step
+            except (ValueError, LookupError, TypeError):
                 continue  # a line that a crash cut off
-            if reported <= step:
+            if not comes_again:
                 kept.append(line + "\n")
-        self.path.write_text("".join(kept))
+        with whole_file(self.path) as file:
+            file.write("".join(kept).encode())
 
     def reported(self, record: Record) -> None:
-        """Append the record."""
-        with self.path.open("a") as file:
+        """Append the record. It is on the disk before any checkpoint that counts it as reported."""
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rolled_back(self, step: int) -> None:
+        """Drop what was reported after ``step``."""
+        self.cut_back(step)
 
 
 class Console(Observer):
@@ -77,8 +106,9 @@ class Console(Observer):
     plain_every = 15.0
     """Seconds between two plain lines."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self.stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """``stream`` is standard error if left out."""
+        self.stream = stream or sys.stderr
         self.bar: Any = None
         self.figures: Any = None
         self.steps = 0
@@ -86,7 +116,9 @@ class Console(Observer):
         self._started = self._last_line = 0.0
 
     def started(self, run: Run) -> None:
-        """Open the bar."""
+        """Say what someone who continues the run should know, and open the bar."""
+        for remark in run.remarks:
+            print(f"  note      {remark}", file=self.stream)
         self.steps, self._first_step = run.settings.train.steps, run.first_step
         self._started = self._last_line = time.monotonic()
         if self.stream.isatty():
@@ -132,8 +164,16 @@ class Console(Observer):
         parts = [f"turn {step}/{self.steps}", speed, f"{clock(left)} left", figures_line(record)]
         print("  ".join(part for part in parts if part), file=self.stream, flush=True)
 
-    def pictured(self, step: int, name: str, picture: Image) -> None:
-        """Nothing: the folder was named at the start."""
+    def happened(self, event: Event) -> None:
+        """Tell warnings and what changes the course of the run; its end is told by the command."""
+        if event.kind in ("warning", "over", "rolled back", "stopping"):
+            tqdm.write(f"  turn {event.step}  {event.kind}: {event.message}", file=self.stream)
+
+    def rolled_back(self, step: int) -> None:
+        """Move the bar back."""
+        if self.bar is not None:
+            self.bar.n = step
+            self.bar.refresh()
 
     def finished(self, step: int) -> None:
         """Close the bar."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,9 @@ class TrainSettings:
     steps: Positive = setting(
         5000, "turns to train for; one turn is one step of every phase that is due"
     )
-    batch_size: Positive = setting(128, "images a turn, over all processes together")
+    batch_size: Annotated[int, Gt(0), Le(2**20)] = setting(
+        128, "images a turn, over all processes together"
+    )
     seed: Annotated[int, Ge(0)] = setting(0, "decides weights, order of data and every draw")
     precision: Precision = setting(
         "auto", "auto takes bf16 where the device computes in it, else fp32"
@@ -59,6 +61,20 @@ class TrainSettings:
     report_every: Positive = setting(50, "turns between two lines of metrics.jsonl")
     stuck_after: Annotated[int, Ge(0)] = setting(
         0, "stop once the model calls so many reports in a row stuck; 0 never stops"
+    )
+    on_divergence: Literal["stop", "rollback"] = setting(
+        "stop",
+        "once a loss or weight is no number any more: stop, or go back to the last checkpoint "
+        "and on with lower rates",
+    )
+    rollback_rate: Annotated[float, Gt(0), Lt(1)] = setting(
+        0.5, "factor of all learning rates after each rollback, for the rest of the run"
+    )
+    rollbacks: Positive = setting(3, "rollbacks of a run at most; then it stops")
+    keep_best: str | None = setting(
+        None,
+        "keep the checkpoint at which this figure of metrics.jsonl is the largest (the smallest "
+        "with a minus before its name)",
     )
     images_every: Positive = setting(
         500, "turns between two pictures; the first comes after at most 100"
@@ -75,6 +91,13 @@ class TrainSettings:
         "keep an average of the model's `averaged` networks that forgets at this rate; "
         "0 keeps none",
     )
+
+    def __post_init__(self) -> None:
+        if self.keep_best is not None and self.checkpoint_every % self.report_every:
+            raise ValueError(
+                "keep_best needs a report on the turn of each checkpoint: "
+                "make checkpoint_every a multiple of report_every"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.data import Data, Order, normalise
+from ganzoo.data import Data, Feed, normalise
 from ganzoo.distributed import synchronise_batchnorm
 from ganzoo.draw import Draw, mix
 from ganzoo.loss import Measured
@@ -30,14 +31,20 @@ class Trainer:
     """The state of a training on one rank: networks, optimisers, averages, and its turn."""
 
     def __init__(
-        self, assembly: Assembly, images: Data, train: TrainSettings, accelerator: Accelerator
+        self,
+        assembly: Assembly,
+        images: Data,
+        train: TrainSettings,
+        accelerator: Accelerator,
+        further: Mapping[str, Data] | None = None,
     ) -> None:
         self.assembly = assembly
         self.accelerator = accelerator
         self.train = train
         self.step = 0
-        self.images = images.to(accelerator.device)
-        self._order = Order(len(images), train.seed)
+        self.rollbacks = 0
+        """How often this training went back to a checkpoint; each time lowers all rates."""
+        self._feed = Feed(images, further or {}, train.seed, accelerator.device)
         self._share = train.batch_size // accelerator.num_processes
         self._batches_a_turn = 1 + sum(
             phase.repeats - 1 for phase in assembly.phases if phase.fresh
@@ -55,6 +62,12 @@ class Trainer:
         self.optimisers = self._make_optimisers()
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        # What is infinite from the start, such as a mask, is meant to be.
+        self._finite_buffers = {
+            name for name, buffer in self._buffers().items() if bool(buffer.isfinite().all())
+        }
+        if accelerator.num_processes > 2:
+            self._rehearse()
 
     def _prepare(self, network: nn.Module) -> nn.Module:
         if self.train.sync_batchnorm and self.accelerator.num_processes > 1:
@@ -112,6 +125,22 @@ class Trainer:
         self._average()
         self.step += 1
 
+    def _rehearse(self) -> None:
+        """Take a turn in which everything is due, and take it back.
+
+        DDP lays gradients out for good in the order in which they came in its first backward, and
+        the layout decides how sums over three processes or more are rounded: a run that continues
+        must come to the same one as a run that begins.
+        """
+        state, rank_state = deepcopy((self.state_dict(), self.rank_state_dict()))
+        terms = [term for each in self.assembly.terms.values() for term in each]
+        intervals = [phase.every for phase in self.assembly.phases] + [term.every for term in terms]
+        every = math.lcm(*intervals)
+        ramped = max((term.ramp[1] for term in terms if term.ramp), default=0)
+        self.step = every * (ramped // every + 1)
+        self.turn()
+        self.load_state_dict(state, rank_state)
+
     def _take(self, phase: Phase, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> None:
         due = [(term, term.weight_at(self.step)) for term in self.assembly.terms[phase.name]]
         due = [(term, weight) for term, weight in due if weight]
@@ -131,22 +160,31 @@ class Trainer:
         self.accelerator.backward(sum(values))
         optimiser = self.optimisers[phase.trains]
         for group in optimiser.param_groups:
-            group["lr"] = self.assembly.optim[phase.name].rate_at(self.step)
+            group["lr"] = self.assembly.optim[phase.name].rate_at(self.step) * self._slowing
         optimiser.step()
         optimiser.zero_grad()
+
+    @property
+    def _slowing(self) -> float:
+        """Factor of all rates after the rollbacks so far."""
+        return self.train.rollback_rate**self.rollbacks
 
     def _batch(self, number: int) -> dict[str, Tensor]:
         """The slice of this rank of batch ``number`` of this turn."""
         size = self.train.batch_size
         position = (self.step * self._batches_a_turn + number) * size
-        indices = self._order.indices(position, size)
         start = self.accelerator.process_index * self._share
-        batch = self.images.gather(indices[start : start + self._share])
+        batch = self._feed.batch(position, size, slice(start, start + self._share))
         return normalise(batch, self.assembly.model.image_range)
 
     def first_batch(self) -> dict[str, Tensor]:
         """Real images of this rank for a preview; training is not disturbed."""
         return self._batch(0)
+
+    def real_images(self, n: int) -> dict[str, Tensor]:
+        """A batch of the first ``n`` images (or all there are), the same on every rank."""
+        n = min(n, self.assembly.data.count)
+        return normalise(self._feed.batch(0, n, slice(0, n)), self.assembly.model.image_range)
 
     def _unfreeze(self, names: Mapping[str, Any] | tuple[str, ...]) -> None:
         """Let these networks have gradients, and no other."""
@@ -187,25 +225,62 @@ class Trainer:
         self._sums, self._counts = {}, {}
         return dict(zip(keys, means.tolist(), strict=True))
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that has to be finite, by name, the same names on every rank.
+
+        Sums of figures come first (``loss/critic/adversarial``), then parameters, running
+        statistics (``q.head.weight``), their averages, and the optimisers' moments.
+        """
+        found = {key: self._sums[key] for key in sorted(self._sums)}
+        names = {}
+        for network, net in self.networks().items():
+            for name, parameter in net.named_parameters():
+                found[f"{network}.{name}"] = parameter
+                names[parameter] = f"{network}.{name}"
+        found |= {
+            name: buffer for name, buffer in self._buffers().items() if name in self._finite_buffers
+        }
+        for network, average in self.averages.items():
+            for name, parameter in average.named_parameters():
+                found[f"average of {network}.{name}"] = parameter
+        for optimiser in self.optimisers.values():
+            for parameter, state in optimiser.state.items():
+                for moment in ("exp_avg", "exp_avg_sq"):
+                    found[f"{moment} of {names[parameter]}"] = state[moment]
+        return found
+
+    def _buffers(self) -> dict[str, Tensor]:
+        return {
+            f"{network}.{name}": buffer
+            for network, net in self.networks().items()
+            for name, buffer in net.named_buffers()
+            if buffer.is_floating_point()
+        }
+
     def networks(self) -> dict[str, nn.Module]:
         """The networks without their wrappers; each still computes in the training's precision."""
         return {name: self.accelerator.unwrap_model(net) for name, net in self.nets.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """All state that is the same on every rank."""
+        """All state that is the same on every rank, and the parts' state as this rank has it."""
         return {
             "step": self.step,
+            "rollbacks": self.rollbacks,
             "networks": {name: net.state_dict() for name, net in self.networks().items()},
             "averages": {name: net.state_dict() for name, net in self.averages.items()},
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers.values()],
-            "parts": {name: part.state_dict() for name, part in self._stateful_parts().items()},
+            "parts": self._state_of_parts(),
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
         }
 
     def rank_state_dict(self) -> dict[str, Any]:
-        """Each rank's own state: running statistics and the figures of the open window."""
-        buffers = {name: dict(net.named_buffers()) for name, net in self.networks().items()}
-        return {"buffers": buffers, "sums": self._sums, "counts": self._counts}
+        """Each rank's own state: running statistics, parts, and the figures of the open window."""
+        return {
+            "buffers": {name: dict(net.named_buffers()) for name, net in self.networks().items()},
+            "parts": self._state_of_parts(),
+            "sums": self._sums,
+            "counts": self._counts,
+        }
 
     def load_state_dict(self, state: dict[str, Any], rank_state: dict[str, Any] | None) -> None:
         """Take back both; without a rank's own state (other world size) the shared one must do."""
@@ -215,16 +290,24 @@ class Trainer:
             average.load_state_dict(state["averages"][name])
         for optimiser, saved in zip(self.optimisers.values(), state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
+        # A part may keep what only this rank has seen; checkpoints of earlier versions lack it.
+        parts = (rank_state or {}).get("parts", state["parts"])
         for name, part in self._stateful_parts().items():
-            part.load_state_dict(state["parts"][name])
+            part.load_state_dict(parts[name])
         if self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         if rank_state is not None:
             for name, net in self.networks().items():
                 for key, buffer in net.named_buffers():
                     buffer.copy_(rank_state["buffers"][name][key])
-            self._sums, self._counts = rank_state["sums"], rank_state["counts"]
+            device = self.accelerator.device
+            self._sums = {name: figure.to(device) for name, figure in rank_state["sums"].items()}
+            self._counts = rank_state["counts"]
         self.step = state["step"]
+        self.rollbacks = state.get("rollbacks", 0)  # absent in checkpoints of earlier versions
+
+    def _state_of_parts(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in self._stateful_parts().items()}
 
     def _stateful_parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"model": self.assembly.model}

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM save first and say how to go on."""
+"""Signals that end a run save first and say how to go on; a second one ends it at once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from ganzoo.checkpoint import newest
+from ganzoo.signals import STOPPING, Agreement, stop_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,17 +29,38 @@ SETTINGS = [
     "train.report_every=5",
 ]
 
-pytestmark = pytest.mark.slow
+ENDLESS = """
+import time
+from ganzoo import Loss, LossSpec, hookimpl
+
+@hookimpl
+def ganzoo_losses():
+    yield LossSpec("endless", "endless:Endless", "Takes its time in the third turn")
+
+class Endless(Loss):
+    turn = 0
+
+    def terms(self):
+        return {"critic": self.wait}
+
+    def wait(self, pass_):
+        self.turn += 1
+        if self.turn == 3:
+            open("waiting", "w").close()
+            time.sleep(600)
+        return 0 * pass_.on_real["logits"].mean()
+"""
 
 
-def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(cwd: Path, *arguments: str, plugin: str | None = None) -> subprocess.Popen[str]:
     given = (
         [word for setting in SETTINGS for word in ("--set", setting)]
         if "--out" in arguments
         else []
     )
+    plugins = ["--plugin", plugin] if plugin else []
     return subprocess.Popen(
-        [sys.executable, "-m", "ganzoo", "run", *arguments, *given],
+        [sys.executable, "-m", "ganzoo", *plugins, "run", *arguments, *given],
         cwd=cwd,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -52,6 +77,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
     tmp_path: Path, number: signal.Signals
@@ -76,3 +102,75 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
         assert finished.returncode == 0, told
     broken, straight = (load_file(tmp_path / run / "model/model.safetensors") for run in "xy")
     assert all(torch.equal(value, broken[key]) for key, value in straight.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_a_notice_of_preemption_and_a_lost_terminal_save_too(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(tmp_path, "dcgan", "--out", "x", "--steps", "100000")
+    wait_for(tmp_path / "x/metrics.jsonl", process)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert f"Stopped by {number.name} after turn" in told
+    found, damaged = newest(tmp_path / "x/checkpoints")
+    assert (found is not None, damaged) == (True, [])
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_the_process_in_the_middle_of_a_turn(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    process = start(
+        tmp_path,
+        *("dcgan", "--out", "x", "--set", "loss.endless.weight=1"),
+        plugin="endless.py",
+    )
+    wait_for(tmp_path / "waiting", process)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert process.poll() is None  # it wants to finish the turn
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGTERM  # which a shell calls 143
+
+
+def test_the_first_signal_is_collected_and_a_later_one_is_the_systems() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    with stop_signals() as received:
+        signal.raise_signal(signal.SIGUSR1)
+        assert received == [signal.SIGUSR1]
+        assert all(signal.getsignal(each) == signal.SIG_DFL for each in STOPPING)
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_the_echo_of_a_launcher_is_no_second_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    with stop_signals() as received:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert received == [signal.SIGINT]
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals() as received:
+            signal.raise_signal(signal.SIGHUP)
+        assert received == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_launcher_that_is_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    agreement = Agreement(processes=1)
+    assert agreement.on([]) is None
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert agreement.on([]) == signal.SIGHUP
+
+
+def test_a_thread_collects_no_signals() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: stop_signals().__enter__()).result() == []

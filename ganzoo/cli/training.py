@@ -12,11 +12,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ganzoo.data import Data
     from ganzoo.folder import RunFolder
+    from ganzoo.loop import Outcome
+    from ganzoo.model import DataInfo
     from ganzoo.registry import Registry
     from ganzoo.reporting import Observer
-    from ganzoo.run import Outcome
     from ganzoo.task import Task
 
 
@@ -66,7 +66,9 @@ def run_command(
     """Train the model NAME and score it.
 
     Everything goes to a folder, runs/<model>-<preset>-<seed> unless --out names another: settings,
-    pictures, metrics, checkpoints and the model. Ctrl-C saves first; --resume goes on from there.
+    pictures, metrics, checkpoints and the model. Ctrl-C (exit code 130), SIGTERM (143) and SIGUSR1
+    (138) finish the turn and save first, and --resume goes on from there; a second signal ends the
+    command at once.
 
     \b
     Examples:
@@ -100,37 +102,37 @@ def _execute(task: Task, *, as_json: bool) -> None:
     from ganzoo.reporting import Console
     from ganzoo.task import execute
 
-    def watch(folder: RunFolder, images: Data) -> list[Observer]:
+    def watch(folder: RunFolder, remarks: Sequence[str]) -> list[Observer]:
         if as_json:
             return []
-        for line in _heading(task, folder, images.notes):
+        for line in _heading(task, folder, remarks):
             click.echo(line)
         return [Console()]
 
     folder, outcome = execute(task, watch)
-    if not task.tells:
-        return
-    _conclude(task, folder, outcome, as_json=as_json)
+    if task.tells:
+        _conclude(task, folder, outcome, as_json=as_json)
     if outcome.stopped_by is not None:
         raise SystemExit(128 + outcome.stopped_by)
 
 
 def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list[str]:
-    from ganzoo.run import FIRST_PICTURE
+    from ganzoo.loop import FIRST_PICTURE
 
     plan, launch = task.plan, task.launch
     settings, data = plan.settings, plan.assembly.data
-    channels, height, width = data.image_shape
     counts = plan.assembly.parameter_counts()
     train = settings.train
     first = min(FIRST_PICTURE, train.images_every, train.steps)
     sizes = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    colours = "grey" if channels == 1 else "colour"
-    images = f"{data.count:,} {colours} images, {height}x{width}"
     lines = [
         f"{settings.model.name}, preset {settings.preset}, in {launch.precision} ({launch.why})",
         f"  device    {launch.describe_device()}",
-        f"  data      {data.name} {settings.data.split}: {images}",
+        f"  data      {data.name} {settings.data.split}: {_images(data)}",
+        *(
+            f"            {name}: {each.name} {settings.further[name].split}: {_images(each)}"
+            for name, each in data.further.items()
+        ),
         f"  networks  {sizes} parameters",
         f"  training  {train.steps:,} turns of {train.batch_size} images, seed {train.seed}",
         f"  folder    {folder.path}",
@@ -141,8 +143,15 @@ def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list
     ]
 
 
+def _images(data: DataInfo) -> str:
+    channels, height, width = data.image_shape
+    colours = "grey" if channels == 1 else "colour"
+    return f"{data.count:,} {colours} images, {height}x{width}"
+
+
 def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
     """Score what was trained, and say what to do next."""
+    from ganzoo.best import best_of
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.reporting import clock
     from ganzoo.scoring import quick_metrics, score_run
@@ -162,6 +171,12 @@ def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool)
     click.echo(f"\nTrained {outcome.step:,} turns in {clock(outcome.seconds)}{rate}.\n")
     click.echo(render(scores))
     click.echo()
+    best = best_of(folder.checkpoints)
+    if best is not None:
+        click.echo(
+            f"The best checkpoint by {best.figure} ({best.value:.4g}) is that of turn "
+            f"{best.step:,}; its model is {folder.best_model}."
+        )
     for line in _next_commands(task, folder):
         click.echo(line)
 
@@ -175,7 +190,8 @@ def _next_commands(task: Task, folder: RunFolder) -> list[str]:
     for name, code in codes.items():
         example = f" --code {name}={'3' if code.trained is None else '0.5'}"
         break
-    lines.append(f"  ganzoo sample {path} -n 64{example}")
+    if prior is not None:
+        lines.append(f"  ganzoo sample {path} -n 64{example}")
     if codes:
         lines.append(f"  ganzoo traverse {path} --code {list(codes)[-1]}")
     lines.append(f"  ganzoo eval {path}")
@@ -207,9 +223,9 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(document, indent=2))
         return
-    from ganzoo.folder import RunFolder, new_name
+    from ganzoo.folder import RunFolder, new_names
 
-    name = new_name(settings.model.name, settings.preset, settings.train.seed)
+    name = next(new_names(settings.model.name, settings.preset, settings.train.seed))
     for line in _heading(task, RunFolder(task.out or name)):
         click.echo(line)
     for phase, about in phases.items():

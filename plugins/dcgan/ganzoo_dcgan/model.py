@@ -28,6 +28,8 @@ class DCGAN(Adversarial):
     Images are square with a side that the product of the strides divides.
     """
 
+    critic_losses = ("adversarial", "hinge")
+
     @dataclass(frozen=True, kw_only=True)
     class Config:
         """Settings of the model."""

@@ -1,0 +1,120 @@
+"""The best checkpoint by one figure: kept for good, with its model ready for use."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from ganzoo.errors import UserError, did_you_mean
+from ganzoo.export import CONFIG, WEIGHTS
+from ganzoo.files import whole_file, write_json
+from ganzoo.reporting import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ganzoo.assembly import Assembly
+    from ganzoo.folder import RunFolder
+    from ganzoo.reporting import Record
+    from ganzoo.run import Run
+
+MARK = "best.json"
+"""Which checkpoint is the best; it lies beside them."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What ``train.keep_best`` names: a figure of the reports, the larger the better.
+
+    A minus before it makes the smaller better. The score of a checkpoint is the figure's mean over
+    the window of the report that falls on the same turn.
+    """
+
+    figure: str
+    sign: int
+
+    @classmethod
+    def parse(cls, text: str) -> Score:
+        """``mi_nats/digit``, or ``-loss/generator/adversarial``."""
+        return cls(text.removeprefix("-"), -1 if text.startswith("-") else 1)
+
+    def prefers(self, one: float, other: float) -> bool:
+        """Whether one value of the figure is better than another."""
+        return one * self.sign > other * self.sign
+
+    def check(self, figures: Mapping[str, float], assembly: Assembly) -> None:
+        """Raise UserError if no report will ever have the figure, as far as one can tell.
+
+        A term whose weight has yet to rise may still bring it.
+        """
+        losses = {
+            f"loss/{phase}/{term.loss}" for phase, terms in assembly.terms.items() for term in terms
+        }
+        if self.figure in figures or not losses <= figures.keys():
+            return
+        raise UserError(
+            f"train.keep_best: no report has a figure {self.figure!r}"
+            f"{did_you_mean(self.figure, figures)}",
+            hint=f"This run reports {', '.join(figures)}.",
+        )
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best checkpoint so far: what ``checkpoints/best.json`` says."""
+
+    step: int
+    figure: str
+    value: float
+
+
+def best_of(checkpoints: Path) -> Best | None:
+    """The best checkpoint of a folder of them; None if none is marked."""
+    try:
+        content = json.loads((checkpoints / MARK).read_text(encoding="utf-8"))
+        return Best(int(content["step"]), str(content["figure"]), float(content["value"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+class BestCheckpoint(Observer):
+    """Marks the best checkpoint so far, which is then not removed, and keeps its model."""
+
+    def __init__(self, folder: RunFolder, score: Score) -> None:
+        self.folder = folder
+        self.score = score
+        self._last: Record = {}
+        self._best: Best | None = None
+
+    def started(self, run: Run) -> None:
+        """Take up the mark of a run that continues, unless it is of a turn yet to come again."""
+        best = best_of(self.folder.checkpoints)
+        if best is not None and best.step <= run.first_step:
+            self._best = best
+
+    def reported(self, record: Record) -> None:
+        """Remember the figures for a checkpoint of the same turn."""
+        self._last = record
+
+    def rolled_back(self, step: int) -> None:
+        """Forget the figures of turns that no longer count."""
+        self._last = {}
+
+    def saved(self, step: int, checkpoint: Path) -> None:
+        """Mark this checkpoint if none was better."""
+        value = self._last.get(self.score.figure)
+        if value is None or self._last["step"] != step:
+            return
+        if self._best is not None and not self.score.prefers(value, self._best.value):
+            return
+        self._best = Best(step, self.score.figure, value)
+        for file in (CONFIG, WEIGHTS):
+            with (
+                (self.folder.model / file).open("rb") as source,
+                whole_file(self.folder.best_model / file) as copy,
+            ):
+                shutil.copyfileobj(source, copy)
+        write_json(checkpoint.parent / MARK, {"schema": 1, **asdict(self._best)})

@@ -1,0 +1,242 @@
+"""The loop around the turn: reports, pictures, checkpoints, and what may end it early."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganzoo import checkpoint
+from ganzoo.best import Score
+from ganzoo.collapse import Collapse
+from ganzoo.distributed import together
+from ganzoo.divergence import broken, describe, roll_back
+from ganzoo.errors import UserError
+from ganzoo.events import Event
+from ganzoo.export import export
+from ganzoo.pictures import save_png
+from ganzoo.previews import animate, at_rest, make_pictures
+from ganzoo.signals import Agreement
+from ganzoo.stopwatch import Stopwatch
+from ganzoo.watchdog import PICTURES, REPORTS, Episodes
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ganzoo.reporting import Observer, Record
+    from ganzoo.run import Run
+    from ganzoo.signals import Received
+    from ganzoo.training import Trainer
+
+FIRST_PICTURE = 100
+"""The first picture comes after this many turns, or earlier if ``train.images_every`` is less."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    step: int
+    stopped_by: signal.Signals | None
+    images_per_second: float | None
+    """Median over the windows of the reports, the first left out."""
+    seconds: float
+    """Of this run or its continuation, from the first turn on."""
+
+
+class Loop:
+    """Turns, and what happens between them: on every rank alike, but only rank 0 has observers."""
+
+    def __init__(self, run: Run, trainer: Trainer, observers: Sequence[Observer]) -> None:
+        self.run_ = run
+        self.trainer = trainer
+        self.observers = observers
+        self.settings = run.settings.train
+        self.accelerator = trainer.accelerator
+        self._best = Score.parse(self.settings.keep_best) if self.settings.keep_best else None
+        self._stopwatch = Stopwatch(self.accelerator.device)
+        self._collapse = Collapse(trainer)
+        self._in_reports, self._in_pictures = Episodes(REPORTS), Episodes(PICTURES)
+        self._begun = time.monotonic()
+        self._rates: list[float] = []
+        self._windows = 0
+        self._stuck = 0
+        self._window_from = trainer.step
+
+    def run(self, received: Received) -> Outcome:
+        """Train to the end, or until a signal has been ``received``.
+
+        Raises UserError if the training has diverged, or is stuck and ``train.stuck_after`` asks.
+        """
+        continued, step = self.run_.first_step > 0, self.trainer.step
+        self._tell(lambda observer: observer.started(self.run_))
+        self._happened(Event(step, "continued" if continued else "begun"))
+        try:
+            stopped = self._turns(received)
+        finally:
+            for observer in self.observers:
+                observer.finished(self.trainer.step)
+        rates = sorted(self._rates)
+        rate = rates[len(rates) // 2] if rates else None
+        return Outcome(self.trainer.step, stopped, rate, time.monotonic() - self._begun)
+
+    def _turns(self, received: Received) -> signal.Signals | None:
+        trainer, settings = self.trainer, self.settings
+        agreement = Agreement(self.accelerator.num_processes)
+        if settings.on_divergence == "rollback" and trainer.step == 0:
+            self._save()  # else there would be nothing to go back to
+        self._stopwatch.go_on()
+        while trainer.step < settings.steps:
+            trainer.turn()
+            for observer in self.observers:
+                observer.turned(trainer.step)
+            stopped = agreement.on(received)
+            if stopped:
+                message = f"{stopped.name}: saving; a second signal ends this at once"
+                details = {"signal": stopped.name}
+                self._happened(Event(trainer.step, "stopping", message, details))
+            self._attend(stopping=stopped is not None)
+            if stopped:
+                return stopped
+        return None
+
+    def _attend(self, *, stopping: bool) -> None:
+        """Do what is due after this turn; a training that has diverged goes back instead."""
+        settings, step = self.settings, self.trainer.step
+        last = step == settings.steps
+        reports = step % settings.report_every == 0 or last
+        saves = step % settings.checkpoint_every == 0 or last or stopping
+        if (reports or saves) and self._diverged():
+            return
+        if reports:
+            self._report()
+        first_picture = min(FIRST_PICTURE, settings.images_every)
+        if step % settings.images_every == 0 or last or step == first_picture:
+            self._picture()
+        if last:
+            self._animate()
+        if saves:
+            self._save()
+
+    def _diverged(self) -> bool:
+        """Whether the run went back because a number was none; all ranks come to the same."""
+        self._stopwatch.pause()
+        trainer = self.trainer
+        names = broken(trainer.tensors(), self.accelerator)
+        if not names:
+            self._stopwatch.go_on()
+            return False
+        what = f"{describe(names, trainer.step)}: the training has diverged"
+        self._happened(Event(trainer.step, "diverged", what, {"broken": names}))
+        settings, folder = self.settings, self.run_.folder.checkpoints
+        if settings.on_divergence == "stop" or trainer.rollbacks >= settings.rollbacks:
+            found, _ = checkpoint.newest(folder)
+            kept = f"The checkpoint of turn {found.step} is good. " if found else ""
+            raise UserError(what, hint=f"{kept}Try smaller rates or weights, or fp32.")
+        roll_back(trainer, folder)
+        factor = settings.rollback_rate**trainer.rollbacks
+        self._tell(lambda observer: observer.rolled_back(trainer.step))
+        self._happened(
+            Event(
+                trainer.step,
+                "rolled back",
+                f"{what}; going on from turn {trainer.step} with {factor:g} times the learning "
+                f"rates (rollback {trainer.rollbacks} of {settings.rollbacks})",
+                {"rollbacks": trainer.rollbacks, "rate_factor": factor},
+            )
+        )
+        self._window_from = trainer.step
+        self._stopwatch.lap()
+        self._stopwatch.go_on()
+        return True
+
+    def _report(self) -> None:
+        seconds, turns = self._stopwatch.lap(), self.trainer.step - self._window_from
+        self._window_from = self.trainer.step
+        figures = self.trainer.collect()
+        self._windows += 1
+        rate = turns * self.settings.batch_size / seconds if self._windows > 1 and seconds else None
+        if rate is not None:
+            self._rates.append(rate)
+        record: Record = {
+            "step": self.trainer.step,
+            "seconds": round(time.monotonic() - self._begun, 3),
+            "images_per_second": rate and round(rate, 1),
+            **figures,
+        }
+        self._tell(lambda observer: observer.reported(record))
+        if self._best is not None:
+            self._best.check(figures, self.run_.assembly)
+        symptoms = self.run_.assembly.model.symptoms(figures)
+        self._happened(*self._in_reports.heed(self.trainer.step, symptoms))
+        self._check_progress(figures)
+        self._stopwatch.go_on()
+
+    def _check_progress(self, figures: Mapping[str, float]) -> None:
+        """End a run that the model finds stuck; the figures are the same on every rank."""
+        limit = self.settings.stuck_after
+        reason = self.run_.assembly.model.stuck(figures) if limit else None
+        self._stuck = self._stuck + 1 if reason else 0
+        if reason and self._stuck >= limit:
+            raise UserError(
+                f"the training is stuck: {reason}, in {limit} reports in a row up to turn "
+                f"{self.trainer.step}",
+                hint="Checkpoints are kept. Try another seed, or smaller rates; "
+                "--set train.stuck_after=0 goes on regardless.",
+            )
+
+    def _picture(self) -> None:
+        self._stopwatch.pause()
+        with together():
+            if self.accelerator.is_main_process:
+                self._show()
+        self._stopwatch.go_on()
+
+    def _show(self) -> None:
+        """Make the pictures on rank 0, and look whether they show a collapse."""
+        step = self.trainer.step
+        with at_rest(self.trainer) as nets:
+            samples, pictures = make_pictures(self.trainer, nets)
+            seen = self._collapse.look(nets, samples)
+        for name, picture in pictures.items():
+            for path in (self.run_.folder.picture(name, step), self.run_.folder.picture(name)):
+                save_png(picture, path)
+            for observer in self.observers:
+                observer.pictured(step, name, picture)
+        events = [Event(step, "pictured", details=seen.figures)]
+        for event in events + self._in_pictures.heed(step, seen.symptoms):
+            for observer in self.observers:
+                observer.happened(event)
+
+    def _animate(self) -> None:
+        self._stopwatch.pause()
+        with together():
+            if self.accelerator.is_main_process:
+                pictures = sorted(self.run_.folder.picture("samples", 0).parent.glob("step-*.png"))
+                animate(pictures, self.run_.folder.path / "progress.gif")
+        self._stopwatch.go_on()
+
+    def _save(self) -> None:
+        self._stopwatch.pause()
+        folder = self.run_.folder
+        # The checkpoint comes last, since it is what makes a run count as having come this far.
+        with together():
+            export(self.trainer, self.run_.settings, folder.model)
+        path = checkpoint.save(self.trainer, folder.checkpoints, self.settings.keep_checkpoints)
+        self._tell(lambda observer: observer.saved(self.trainer.step, path))
+        self._stopwatch.go_on()
+
+    def _happened(self, *events: Event) -> None:
+        def tell(observer: Observer) -> None:
+            for event in events:
+                observer.happened(event)
+
+        if events:
+            self._tell(tell)
+
+    def _tell(self, tell: Callable[[Observer], None]) -> None:
+        """Tell every observer; one that cannot write ends the run on all ranks."""
+        with together():
+            for observer in self.observers:
+                tell(observer)

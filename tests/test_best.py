@@ -1,0 +1,162 @@
+"""The best checkpoint by a named figure outlives newer ones."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from builders import Training, lines_of, loss_part, part, settings_of
+from torch import Tensor, nn
+
+from ganzoo import Batch, Draw, Loss, Model, Networks, Pass, Phase
+from ganzoo.best import BestCheckpoint, Score, best_of
+from ganzoo.checkpoint import check, newest, restore
+from ganzoo.errors import UserError
+from ganzoo.folder import RunFolder
+from ganzoo.schema import TrainSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Still(Model):
+    averaged = ()
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"net": nn.Linear(1, 1)}
+
+    def phases(self) -> list[Phase]:
+        return [Phase("fit", ("net",), self.look)]
+
+    def look(self, nets: Networks, batch: Batch, draw: Draw, shared: Any) -> Pass:
+        return Pass(nets, draw, batch, extra={"said": nets["net"](torch.ones(1, 1)).sum()})
+
+    def preview(self, nets: Networks, *_: Any) -> Tensor:
+        return torch.zeros(1, 1, 2, 2)
+
+
+class Scripted(Loss):
+    """Is ``values[i]`` in turn i."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        values: tuple[float, ...]
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.turn = 0
+
+    def terms(self) -> Mapping[str, Any]:
+        return {"fit": self.value}
+
+    def value(self, pass_: Pass) -> Tensor:
+        self.turn += 1
+        return 0 * pass_.extra["said"] + self.config.values[self.turn - 1]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"turn": self.turn}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.turn = state["turn"]
+
+
+def scripted(*values: float, keep_best: str = "loss/fit/scripted", **train: Any) -> Training:
+    settings = settings_of(
+        part(Still),
+        {"scripted": loss_part(Scripted, values=values)},
+        **{
+            "steps": len(values),
+            "batch_size": 4,
+            "report_every": 1,
+            "checkpoint_every": 1,
+            "keep_checkpoints": 1,
+            "keep_best": keep_best,
+            **train,
+        },
+    )
+    return Training.of(settings, torch.zeros(8, 1, 2, 2, dtype=torch.uint8))
+
+
+def run(training: Training, folder: Path) -> None:
+    assert training.settings.train.keep_best is not None
+    score = Score.parse(training.settings.train.keep_best)
+    training.run(folder, BestCheckpoint(RunFolder(folder), score))
+
+
+def kept(folder: Path) -> list[int]:
+    found = (folder / "checkpoints").glob("step-*")
+    return sorted(int(path.name.removeprefix("step-")) for path in found)
+
+
+@pytest.mark.parametrize(
+    ("keep_best", "step"), [("loss/fit/scripted", 2), ("-loss/fit/scripted", 3)]
+)
+def test_the_best_checkpoint_outlives_newer_ones(tmp_path: Path, keep_best: str, step: int) -> None:
+    run(scripted(5.0, 7.0, 1.0, 3.0, 7.0, keep_best=keep_best), tmp_path)
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    records = lines_of(tmp_path / "metrics.jsonl")
+    assert (best.step, best.figure) == (step, "loss/fit/scripted")
+    assert best.value == records[step - 1]["loss/fit/scripted"]
+    assert kept(tmp_path) == [step, 5]
+    assert check(tmp_path / f"checkpoints/step-{step:06d}").step == step
+    config = json.loads((tmp_path / "best/config.json").read_text())
+    assert config["step"] == step
+    assert (tmp_path / "best/model.safetensors").is_file()
+
+
+def test_the_score_is_the_mean_of_the_window_that_ends_with_the_checkpoint(tmp_path: Path) -> None:
+    values = [9.0, 1.0, 4.0, 4.0, 8.0, 3.0]
+    run(scripted(*values, report_every=2, checkpoint_every=2), tmp_path)
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    assert (best.step, best.value) == (6, 5.5)
+
+
+def test_a_resumed_run_knows_its_best(tmp_path: Path) -> None:
+    values = [5.0, 7.0, 1.0, 3.0, 4.0, 6.0]
+    run(scripted(*values, steps=3), tmp_path)
+    resumed = scripted(*values)
+    found, _ = newest(tmp_path / "checkpoints")
+    assert found is not None
+    restore(resumed.trainer, found)
+    run(resumed, tmp_path)
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    assert best.step == 2
+    assert kept(tmp_path) == [2, 6]
+
+
+def test_a_figure_that_no_report_has_is_refused_at_the_first(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        run(scripted(1.0, 2.0, keep_best="loss/fit/scriptet"), tmp_path)
+    assert "no report has a figure 'loss/fit/scriptet'" in caught.value.what
+    assert "did you mean 'loss/fit/scripted'" in caught.value.what
+
+
+def test_a_figure_of_a_loss_whose_weight_has_yet_to_rise_is_waited_for(tmp_path: Path) -> None:
+    settings = settings_of(
+        part(Still),
+        {
+            "scripted": loss_part(Scripted, values=(1.0,) * 4),
+            "later": loss_part(Scripted, values=(2.0,) * 4, ramp=(2, 3)),
+        },
+        steps=4,
+        batch_size=4,
+        report_every=1,
+        checkpoint_every=1,
+        keep_best="loss/fit/later",
+    )
+    run(Training.of(settings, torch.zeros(8, 1, 2, 2, dtype=torch.uint8)), tmp_path)
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    assert best.step == 4
+
+
+def test_a_checkpoint_without_a_report_on_its_turn_cannot_be_scored() -> None:
+    with pytest.raises(ValueError, match="make checkpoint_every a multiple of report_every"):
+        TrainSettings(keep_best="x", report_every=50, checkpoint_every=75)
