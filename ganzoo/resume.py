@@ -6,13 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import checkpoint
+from ganzoo.claim import is_unused
+from ganzoo.environment import differences, trained_in
 from ganzoo.errors import SettingsError, UserError
+from ganzoo.files import remove_abandoned
 from ganzoo.folder import RunFolder
+from ganzoo.places import shareable
 from ganzoo.settings import Settings, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ganzoo.checkpoint import Checkpoint
     from ganzoo.plan import Request
     from ganzoo.registry import Registry
 
@@ -41,7 +46,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     wanted = resolve(
         registry, None, files=[run.settings, *asked.files], assignments=asked.assignments
     )
-    refuse_differences(run, saved, wanted, named)
+    refuse_differences(run, saved, shareable(wanted), named)
     steps = [each for each in asked.assignments if each.key == MAY_DIFFER]
     return replace(asked, model=None, preset=None, files=[run.settings], assignments=steps)
 
@@ -74,7 +79,7 @@ def check_out(path: Path, settings: Settings, registry: Registry) -> None:
         raise UserError(
             f"--out {path} is a file", hint="Name a folder that is empty or not there yet."
         )
-    if not any(path.iterdir()):
+    if is_unused(path):
         return
     if not run.is_run():
         raise UserError(
@@ -89,10 +94,48 @@ def refuse_finished(run: RunFolder, steps: int) -> None:
     """Raise an error if the run has nothing left to do."""
     newest, _ = checkpoint.newest(run.checkpoints)
     if newest is not None and newest.step >= steps:
+        further = f"Train it further with: {_line(run)} --steps {2 * newest.step}"
         raise UserError(
             f"{run.path} is finished: it has trained {newest.step} of {steps} turns",
-            hint=f"Train it further with: {_line(run)} --steps {2 * newest.step}",
+            hint=further
+            if run.scores.exists()
+            else f"Score it with: ganzoo eval {run.path}\n{further}",
         )
+
+
+def clear_up(run: RunFolder) -> None:
+    """Take away what a crash left unfinished in a run, and make the folder. Raises OSError."""
+    run.path.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(run.path)
+    checkpoint.settle(run.checkpoints)
+
+
+def remarks(
+    run: RunFolder, found: Checkpoint | None, damaged: list[str], here: dict[str, Any]
+) -> list[str]:
+    """What someone should know who continues a run from the checkpoint that was found, if any.
+
+    That is each damaged checkpoint that was passed over, and all in which ``here`` differs from
+    what the run was trained in last, so that it may not go on to the bit.
+    """
+    lines = [f"passed over a damaged checkpoint, {line}" for line in damaged]
+    if found is None:
+        return lines
+    then = trained_in(run.environment, max(found.step - 1, 0), found.step)
+    changed = [line for each in then for line in differences(each, here)]
+    if changed:
+        lines.append(f"from here on bits may differ: {'; '.join(changed)}")
+    return lines
+
+
+def refuse_links(path: Path) -> None:
+    """Raise an error if training in this folder, which may be anybody's, would write elsewhere."""
+    for each in sorted(path.iterdir()):
+        if each.is_symlink():
+            raise UserError(
+                f"{path} holds a link, {each.name}: a training would write where it leads",
+                hint="Put what it leads to in its place. The folder itself may be a link.",
+            )
 
 
 def _line(run: RunFolder) -> str:

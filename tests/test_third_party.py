@@ -95,4 +95,5 @@ def test_it_works_with_the_built_in_plugins_left_out(installed: Path, tmp_path: 
         "evaluation": "disabled",
         "infogan": "disabled",
         "stripes": "loaded",
+        "workbench": "disabled",
     }

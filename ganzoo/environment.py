@@ -1,0 +1,110 @@
+"""What a run was trained in, turn by turn, and how that differs from where it goes on."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ganzoo.files import write_json
+from ganzoo.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ganzoo.launch import Launch
+
+_VERSIONS = ("torch", "torchvision", "accelerate", "datasets", "numpy")
+
+_DECISIVE = {
+    "world_size": "processes",
+    "device_name": "device",
+    "instructions": "instructions of the CPU",
+    "precision": "precision",
+    "system": "system",
+}
+"""What bits depend on besides versions, and what it is called."""
+
+
+def present(launch: Launch, packages: Iterable[str]) -> dict[str, Any]:
+    """What this process runs on; no names, paths or variables of the person who runs it.
+
+    ``packages`` are the distributions that the model comes from.
+    """
+    others = sorted(set(packages) - {"torch-ganzoo"})
+    return {
+        "world_size": launch.accelerator.num_processes,
+        "device": launch.accelerator.device.type,
+        "device_name": launch.describe_device(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "precision": launch.precision,
+        "precision_from": launch.why,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {"ganzoo": __version__}
+        | {name: _version(name) for name in (*_VERSIONS, *others)},
+    }
+
+
+def record(path: Path, now: dict[str, Any], step: int) -> None:
+    """Write ``environment.json`` for a process that trains from turn ``step`` on.
+
+    The file says what the latest process runs on; ``history`` has that of every stretch of turns
+    since the first, each with ``from_step``. Raises OSError.
+    """
+    history = [each for each in _history(path) if each["from_step"] < step]
+    if not history or differences(history[-1], now):
+        history.append({"from_step": step, **now})
+    write_json(path, {"schema": 1, **now, "history": history})
+
+
+def trained_in(path: Path, first: int, last: int) -> list[dict[str, Any]]:
+    """What the turns after ``first`` up to ``last`` were made in, as ``environment.json`` has it.
+
+    Empty if the file cannot be read.
+    """
+    history = _history(path)
+    ends = [each["from_step"] for each in history[1:]] + [last]
+    return [
+        each
+        for each, end in zip(history, ends, strict=False)
+        if each["from_step"] < last and end > first
+    ]
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What may give other bits: ``torch was 2.13.0, here it is 2.14.0``, one line each."""
+    before, after = then["versions"], now["versions"]
+    pairs = [(name, then[key], now[key]) for key, name in _DECISIVE.items() if key in then]
+    pairs += [(name, before[name], after[name]) for name in after if name in before]
+    return [
+        f"{name} was {_say(old)}, here it is {_say(new)}" for name, old, new in pairs if old != new
+    ]
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    """The stretches of turns, the first one first; a file without a history is one stretch."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        history = content.get("history", [content | {"from_step": 0}])
+        ordered = all(one["from_step"] < other["from_step"] for one, other in pairwise(history))
+        typed = all(isinstance(each["versions"], dict) for each in history)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return []
+    return history if ordered and typed else []
+
+
+def _say(value: Any) -> str:
+    return "not installed" if value is None else str(value)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,1 @@
+"""Commands around trainings: whether a run can be made again to the bit."""

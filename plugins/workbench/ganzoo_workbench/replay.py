@@ -1,0 +1,140 @@
+"""Turns of a run, made again in memory from a checkpoint of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelerate.utils import gather_object
+
+from ganzoo import checkpoint, environment
+from ganzoo.errors import UserError
+from ganzoo.export import packages
+from ganzoo.launch import launch
+from ganzoo.plan import Request, make_plan
+from ganzoo.run import decode_once
+from ganzoo.training import Trainer
+from ganzoo_workbench.states import differences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ganzoo.checkpoint import Checkpoint
+    from ganzoo.folder import RunFolder
+    from ganzoo.launch import Launch
+    from ganzoo.plan import Plan
+    from ganzoo.registry import Registry
+
+_PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What is to be made again, and compared."""
+
+    run: RunFolder
+    plan: Plan
+    launch: Launch
+    start: Checkpoint | None
+    """None for the beginning of the run."""
+    end: Checkpoint
+    doubts: Sequence[str]
+    """What may give other bits here than the run had, a sentence each."""
+
+    @property
+    def first(self) -> int:
+        """Turns of the run before the replay."""
+        return 0 if self.start is None else self.start.step
+
+    @property
+    def last(self) -> int:
+        """The last turn that is made again."""
+        return self.end.step
+
+    @property
+    def origin(self) -> str:
+        """Where it begins, in words."""
+        return "the beginning" if self.start is None else self.start.path.name
+
+    @property
+    def tells(self) -> bool:
+        """Whether this is the process that talks."""
+        tells: bool = self.launch.accelerator.is_main_process
+        return tells
+
+    def differing(self) -> list[str]:
+        """Train, and give a line for each value that is not the checkpoint's.
+
+        Every rank calls it, and all get the same lines. What each rank keeps for itself is compared
+        where the run had as many.
+        """
+        images, further = decode_once(self.plan, self.launch)
+        accelerator = self.launch.accelerator
+        trainer = Trainer(
+            self.plan.assembly, images, self.plan.settings.train, accelerator, further
+        )
+        if self.start is not None:
+            checkpoint.restore(trainer, self.start)
+        reported = _reported(self.run.metrics)
+        while trainer.step < self.last:
+            trainer.turn()
+            if trainer.step in reported:
+                trainer.collect()  # a report ends the window whose sums a checkpoint holds
+        rank = accelerator.process_index
+        lines = []
+        if rank == 0:
+            lines += differences(checkpoint.read_shared(self.end), trainer.state_dict())
+        if self.end.world_size == accelerator.num_processes:
+            own = differences(checkpoint.read_rank(self.end, rank), trainer.rank_state_dict())
+            lines += [f"rank {rank}: {line}" for line in own]
+        together: list[str] = gather_object(lines)
+        return together
+
+
+def prepare(registry: Registry, run: RunFolder, steps: int | None) -> Replay:
+    """Choose what to make again; nothing is written to the run.
+
+    Raises UserError where there is nothing to compare with.
+    """
+    if not run.is_run():
+        raise UserError(f"{run.path} is no run: it has no {run.settings.name}")
+    kept = checkpoint.all_whole(run.checkpoints)
+    if not kept or kept[0].step == 0:
+        raise UserError(f"{run.path} has no whole checkpoint to compare with")
+    start, end = choose(kept, steps)
+    first = 0 if start is None else start.step
+    trained = environment.trained_in(run.environment, first, end.step)
+    plan = make_plan(Request(None, files=[run.settings]), registry)
+    train = plan.settings.train
+    # What `auto` or a launcher chose is known only to the run.
+    chosen = trained[-1]["precision"] if trained else train.precision
+    started = launch(chosen if chosen in _PRECISIONS else train.precision, train.batch_size)
+    here = environment.present(started, packages(plan.settings))
+    doubts = [line for each in trained for line in environment.differences(each, here)]
+    if not trained:
+        doubts.append(f"{run.environment} does not say what the run was trained in")
+    return Replay(run, plan, started, start, end, list(dict.fromkeys(doubts)))
+
+
+def choose(kept: Sequence[Checkpoint], steps: int | None) -> tuple[Checkpoint | None, Checkpoint]:
+    """Where to begin and to end, given the whole checkpoints, the newest first.
+
+    The end is the newest. The beginning is the latest that lies ``steps`` turns or more before it;
+    None stands for the beginning of the run, which needs no checkpoint.
+    """
+    end, *older = kept
+    for start in older:
+        if steps is None or end.step - start.step >= steps:
+            return start, end
+    return None, end
+
+
+def _reported(metrics: Path) -> set[int]:
+    """The turns after which there was a report."""
+    try:
+        lines = metrics.read_text(encoding="utf-8").splitlines()
+        return {json.loads(line)["step"] for line in lines}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{metrics} cannot be read ({type(error).__name__})") from error

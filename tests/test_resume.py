@@ -1,0 +1,143 @@
+"""A run that goes on: what it says first, what it clears away, and what it leaves whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from ganzoo import checkpoint
+from ganzoo.cli import cli
+from ganzoo.reporting import MetricsFile
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+TINY = [
+    "model.generator_dense=[16]",
+    "model.generator_channels=[8, 4]",
+    "model.discriminator_channels=[4, 8]",
+    "model.discriminator_dense=[16]",
+    "data.limit=200",
+    "train.batch_size=16",
+    "train.precision=fp32",
+    "train.checkpoint_every=2",
+]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def begin(steps: int) -> Result:
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    return invoke("dcgan", "--steps", str(steps), "--out", "x", *settings)
+
+
+def go_on(steps: int) -> Result:
+    return invoke("--resume", "x", "--steps", str(steps))
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["run", *arguments])
+
+
+def test_another_environment_is_told_before_the_run_goes_on() -> None:
+    assert begin(2).exit_code == 0
+    path = Path("x/environment.json")
+    content = json.loads(path.read_text())
+    content["history"][0]["versions"]["torch"] = "1.0"
+    content["history"][0]["precision"] = "bf16"
+    path.write_text(json.dumps(content))
+    resumed = go_on(3)
+    assert resumed.exit_code == 0, resumed.output
+    [line] = [line for line in resumed.stderr.splitlines() if "bits may differ" in line]
+    assert "precision was bf16, here it is fp32; torch was 1.0, here it is" in line
+    assert [each["from_step"] for each in json.loads(path.read_text())["history"]] == [0, 2]
+    assert "bits may differ" not in go_on(4).stderr
+
+
+def test_a_damaged_checkpoint_is_told() -> None:
+    assert begin(4).exit_code == 0
+    Path("x/checkpoints/step-000004/rank-000.pt").unlink()
+    resumed = go_on(4)
+    assert resumed.exit_code == 0, resumed.output
+    said = "passed over a damaged checkpoint, step-000004: rank-000.pt is missing"
+    assert said in resumed.stderr
+    assert checkpoint.check(Path("x/checkpoints/step-000004")).step == 4
+
+
+def test_what_killed_processes_left_is_cleared_away() -> None:
+    assert begin(2).exit_code == 0
+    left = [Path("x/.settings.toml.1.partial"), Path("x/model/.model.safetensors.2.partial")]
+    left.append(Path("x/checkpoints/.step-000003.partial/state.pt"))
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half of it")
+    assert go_on(3).exit_code == 0
+    assert not list(Path("x").rglob(".*"))
+
+
+def test_a_run_killed_before_its_settings_were_written_begins_anew() -> None:
+    Path("x").mkdir()
+    Path("x/.settings.toml.1.partial").write_text("[mod")
+    begun = begin(1)
+    assert begun.exit_code == 0, begun.output
+
+
+def test_all_but_the_scores_is_there_when_the_last_checkpoint_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there: list[str] = []
+    save = checkpoint.save
+
+    def look_and_save(*arguments: Any) -> Path:
+        there.extend(path.name for path in Path("x").iterdir())
+        return save(*arguments)
+
+    def killed(*_: object) -> None:
+        raise SystemExit(9)
+
+    monkeypatch.setattr(checkpoint, "save", look_and_save)
+    monkeypatch.setattr("ganzoo.scoring.score_run", killed)
+    assert begin(1).exit_code == 9
+    assert {"progress.gif", "samples.png", "images", "model", "metrics.jsonl"} <= set(there)
+    finished = go_on(1)
+    assert finished.exit_code == 2
+    assert "x is finished: it has trained 1 of 1 turns" in finished.stderr
+    assert "Score it with: ganzoo eval x" in finished.stderr
+
+
+def test_metrics_are_cut_back_to_a_turn_and_half_lines_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = MetricsFile(path)
+    metrics.cut_back(3)
+    assert not path.exists()
+    for step in (1, 2, 3, 4):
+        metrics.reported({"step": step, "loss": 0.1})
+    path.write_bytes(path.read_bytes() + b'7\n[]\n{"step": "a"}\n{"step": 3, "lo')
+    metrics.cut_back(2)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+    metrics.rolled_back(1)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1]
+
+
+def test_metrics_are_cut_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    for step in (1, 2):
+        metrics.reported({"step": step})
+    before = metrics.path.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        metrics.cut_back(1)
+    assert metrics.path.read_bytes() == before
