@@ -127,6 +127,15 @@ def has_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def has_huge(value: Any) -> bool:
+    """True if the value is, or holds, a whole number that no file and no tensor can hold."""
+    if isinstance(value, Mapping):
+        return any(has_huge(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(has_huge(item) for item in value)
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
 def takes_bool(annotation: Any) -> bool:
     """True if true or false is a value of the type, or of a part of it."""
     inner = _unannotated(annotation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from ganzoo.draw import mix
-from ganzoo.errors import SettingsError, did_you_mean
+from ganzoo.errors import SettingsError, UserError, did_you_mean
 from ganzoo.loss import Loss, Term, check_needs, fit
 from ganzoo.model import Context, DataInfo, Model, Phase
 from ganzoo.schema import OptimSettings
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from ganzoo.latents import Prior
     from ganzoo.settings import Settings
+
+# torch has no type of its own for a tensor that cannot be had.
+_TOO_LARGE = re.compile("allocate|overflow")
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,15 @@ def assemble(settings: Settings, data: DataInfo) -> Assembly:
     """Build all parts; weights follow from ``train.seed``. Raises UserError on a misfit."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix(settings.train.seed, "weights"))
-        return _assemble(settings, data)
+        try:
+            return _assemble(settings, data)
+        except RuntimeError as error:
+            if not _TOO_LARGE.search(str(error)):
+                raise
+            raise UserError(
+                "networks of these sizes do not fit into memory",
+                hint="Take smaller widths and codes ([model], [prior]), or a smaller data.size.",
+            ) from error
 
 
 def _assemble(settings: Settings, data: DataInfo) -> Assembly:
@@ -74,6 +86,11 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
         phases += tuple(loss.phases())
     weights = {name: part.weight for name, part in settings.losses.items()}
     terms = fit(losses, weights, phases, tuple(networks))
+    if not any(terms.values()):
+        raise UserError(
+            "no loss has a weight in any phase, so nothing would be trained",
+            hint="Give one a weight, as in: --set loss.NAME.weight=1 (see: ganzoo losses)",
+        )
     optim = _optimisers(settings.optim, phases)
     return Assembly(data, prior, model, losses, networks, phases, terms, optim)
 

@@ -126,7 +126,7 @@ def read_run(path: Path) -> ScoredRun:
         raise UserError(f"{path} has no {folder.scores.name}: make it with: ganzoo eval {path}")
     settings = _read_settings(folder.settings)
     seed = None if settings is None else settings.get("train", {}).pop("seed", None)
-    return ScoredRun(str(path), _read_scores(folder.scores, path), settings, seed)
+    return ScoredRun(str(path), read_scores(folder.scores, path), settings, seed)
 
 
 def compare(runs: Sequence[ScoredRun]) -> Comparison:
@@ -213,18 +213,27 @@ def _canonical(value: object) -> str:
 def _read_settings(path: Path) -> dict[str, Any] | None:
     """Settings of a run; None for an exported model, which has no such file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+    train = settings.get("train", {})
+    if not isinstance(train, dict) or not isinstance(train.get("seed", 0), int):
+        raise UserError(f"{path} holds no settings of a run: [train] is not what it should be")
+    return settings
 
 
-def _read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
+def read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
+    """The scores in a file ``scores.json`` of a run, by name.
+
+    Raises:
+        UserError: it cannot be read, or is no such file.
+    """
     again = f"make it anew with: ganzoo eval {run}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): {again}") from error
     layout = document.get("schema") if isinstance(document, dict) else None
     if layout != SCHEMA:
@@ -236,5 +245,8 @@ def _read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def _is_score(score: object) -> bool:
-    value = score.get("value") if isinstance(score, dict) else None
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(score, dict) or not isinstance(score.get("step", 0), int):
+        return False
+    value = score.get("value")
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    return whole or isinstance(value, float)

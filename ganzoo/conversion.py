@@ -14,6 +14,7 @@ from ganzoo.annotations import (
     bare,
     choices,
     has_bool,
+    has_huge,
     in_words,
     item_type,
     narrow,
@@ -117,7 +118,7 @@ class Converter:
             return None
         try:
             return config(**values)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             named = [name for name in table if re.search(rf"\b{re.escape(name)}\b", str(error))]
             self.add((*path, *named[:1]), str(error))
             return None
@@ -190,10 +191,13 @@ def _validated(annotation: Any, value: Any) -> Any:
     except PydanticUserError:  # a type with a configuration of its own
         adapter = TypeAdapter(narrowed)
     try:
-        return adapter.validate_python(value)
+        converted = adapter.validate_python(value)
     except ValidationError as error:
         flaws = [_flaw(annotation, narrowed, value, each) for each in error.errors()]
         raise _MismatchError(flaws) from error
+    if has_huge(converted):
+        raise _MismatchError([((), f"should be below 2^63 in size, not {spell(value)}", "")])
+    return converted
 
 
 def _flaw(annotation: Any, narrowed: Any, value: Any, error: Any) -> tuple[Path, str, str]:

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.layers import Problem, spell
+from ganzoo.layers import TOO_DEEP, Problem, is_deep, spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,17 @@ def read_document(file: Path) -> tuple[Document | None, list[Problem]]:
         return None, [Problem(label, f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError:
         return None, [Problem(label, "cannot be read: it is not UTF-8 text")]
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or Python's own on a number too long to read
         return None, [Problem(label, f"is not TOML: {error}")]
+    except RecursionError:
+        return None, [Problem(label, TOO_DEEP)]
     return as_document(table, label)
 
 
 def as_document(table: Mapping[str, Any], label: str) -> tuple[Document, list[Problem]]:
     """The same for tables that were read already; ``label`` names them in errors."""
+    if is_deep(table):
+        return Document(label, {}, None, complete=False), [Problem(label, TOO_DEEP)]
     preset, complete = table.get("preset"), table.get("complete", False)
     problems = []
     if not isinstance(preset, str | None):

@@ -24,6 +24,10 @@ class UserError(Exception):
         return self.what if self.hint is None else f"{self.what}\n{self.hint}"
 
 
+class LostProcessError(UserError):
+    """Another process of the run has died; each one that is left says so."""
+
+
 class SettingsError(UserError):
     """Every problem found in the settings of one command, one line each."""
 
@@ -31,6 +35,12 @@ class SettingsError(UserError):
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"{title}\n{lines}", hint=hint)
         self.problems = problems
+
+
+def in_one_line(text: str, limit: int) -> str:
+    """``text`` as one printable line of at most ``limit`` characters; what is cut off is marked."""
+    plain = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    return plain if len(plain) <= limit else f"{plain[: limit - 4]} ..."
 
 
 def near_miss(name: str, known: Iterable[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ganzoo.model import DataInfo
     from ganzoo.settings import Settings
     from ganzoo.training import Trainer
 
@@ -32,27 +33,34 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
     weights = _mean_weights(trainer)
     if not trainer.accelerator.is_main_process:
         return
-    data = trainer.assembly.data
     config = {
         "schema": SCHEMA,
         "ganzoo": __version__,
         "settings": settings.table(),
-        "data": {
-            "name": data.name,
-            "image_shape": list(data.image_shape),
-            "classes": data.classes and list(data.classes),
-            "count": data.count,
-        },
+        "data": _described(trainer.assembly.data),
         "step": trainer.step,
         "averaged": sorted(trainer.averages),
-        "packages": _packages(settings),
+        "packages": packages(settings),
     }
     with whole_file(folder / WEIGHTS) as file:
         file.write(save(weights, metadata={"format": "pt"}))
     write_json(folder / CONFIG, config)
 
 
-def _packages(settings: Settings) -> list[str]:
+def _described(data: DataInfo) -> dict[str, Any]:
+    """What a model may know of its data, as JSON; without further sources there is no such key."""
+    table: dict[str, Any] = {
+        "name": data.name,
+        "image_shape": list(data.image_shape),
+        "classes": data.classes and list(data.classes),
+        "count": data.count,
+    }
+    if data.further:
+        table["further"] = {name: _described(each) for name, each in data.further.items()}
+    return table
+
+
+def packages(settings: Settings) -> list[str]:
     """The distributions that the model needs."""
     parts = [settings.model, *settings.losses.values()]
     if settings.prior is not None:

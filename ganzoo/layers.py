@@ -12,8 +12,13 @@ from typing import Any
 Path = tuple[str, ...]
 """A dotted key in parts."""
 
+TOO_DEEP = "is nested too deeply to be a setting"
+
 NONE = "none"
 """How a file or a ``--set`` writes that an optional setting has no value."""
+
+_DEEPEST = 20
+"""Levels of tables and lists; no setting needs as many."""
 
 _KEY_PART = re.compile(r'\s*(?:"([^"]+)"|([^\s."=]+))\s*')
 
@@ -77,6 +82,8 @@ class Layers:
             return Problem(assignment.key or "''", flaw, origin=assignment.origin)
         self._index += 1
         value = parse_value(assignment.text)
+        if len(path) > _DEEPEST or is_deep(value):
+            return Problem(assignment.key, TOO_DEEP, origin=assignment.origin)
         obstacle = self._obstacle(path)
         if obstacle is not None:
             parent, existing = obstacle
@@ -183,7 +190,7 @@ def parse_value(text: str) -> Any:
     """The TOML value that ``text`` is, or else ``text`` itself (dates too: none is a setting)."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also numbers too long, and brackets too deep, to read
         return text
     value = table["value"]
     plain = isinstance(value, str | bool | int | float | list | dict)
@@ -193,6 +200,20 @@ def parse_value(text: str) -> Any:
 def dotted(path: Path) -> str:
     """A path as people write it; a part that holds dots is quoted."""
     return ".".join(f'"{part}"' if "." in part else part for part in path)
+
+
+def is_deep(value: Any) -> bool:
+    """True if tables and lists lie in one another deeper than those of any setting."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inside: list[Any] = []
+        for item in level:
+            if isinstance(item, Mapping):
+                inside.extend(item.values())
+            elif isinstance(item, list):
+                inside.extend(item)
+        level = inside
+    return bool(level)
 
 
 def leaves(table: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ganzoo.assembly import assemble
 from ganzoo.data import (
     FactorSource,
     Images,
@@ -24,16 +20,18 @@ from ganzoo.data import (
 )
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
-from ganzoo.export import CONFIG, SCHEMA, WEIGHTS
+from ganzoo.export import CONFIG, WEIGHTS
+from ganzoo.exported import build, read_config
 from ganzoo.launch import device_type
-from ganzoo.model import DataInfo, Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ganzoo.data import Data
     from ganzoo.latents import Code, Latents, Prior
+    from ganzoo.model import DataInfo, Model
     from ganzoo.registry import Registry
+    from ganzoo.schema import DataSettings
     from ganzoo.settings import Settings
 
 CHUNK = 500
@@ -95,7 +93,7 @@ class Loaded:
         self.step, self.ema, self.data, self.device = step, ema, data, device
         self.folder = folder
         """What it was loaded from."""
-        self._splits: dict[str, Split | None] = {}
+        self._splits: dict[tuple[str, str | None], Split | None] = {}
         for net in nets.values():
             net.eval()
 
@@ -150,14 +148,17 @@ class Loaded:
         """uint8 images as floats in the model's range."""
         return normalise({"image": images}, self.model.image_range)["image"]
 
-    def split(self, name: str) -> Split | None:
-        """The decoded ``train`` or ``test`` split of the model's data; None if it has none."""
-        if name not in self._splits:
-            self._splits[name] = self._open(name)
-        return self._splits[name]
+    def split(self, name: str, source: str | None = None) -> Split | None:
+        """The decoded ``train`` or ``test`` split of the model's data; None if it has none.
 
-    def _open(self, name: str) -> Split | None:
-        settings = self.settings.data
+        ``source`` names a further source of images, ``[data.NAME]``.
+        """
+        if (name, source) not in self._splits:
+            settings = self.settings.data if source is None else self.settings.further[source]
+            self._splits[name, source] = self._open(name, settings)
+        return self._splits[name, source]
+
+    def _open(self, name: str, settings: DataSettings) -> Split | None:
         if name == "train":
             images = decode(open_source(settings, self.registry, settings.split), settings)
         else:
@@ -209,28 +210,10 @@ def load(
     device = device or torch.device(device_type())
     place = Path(folder)
     folder = model_folder(place)
-    config = _read_config(folder / CONFIG)
-    settings = from_table(registry, config["settings"], origin=CONFIG)
-    classes = config["data"]["classes"]
-    channels, height, width = config["data"]["image_shape"]
-    data = DataInfo(
-        config["data"]["name"],
-        (channels, height, width),
-        None if classes is None else tuple(classes),
-        config["data"]["count"],
-    )
-    assembly = assemble(settings, data)
-    weights = _read_weights(folder / WEIGHTS)
-    for name, network in assembly.networks.items():
-        start = len(name) + 1
-        own = {key[start:]: value for key, value in weights.items() if key.startswith(f"{name}.")}
-        try:
-            network.load_state_dict(own)
-        except RuntimeError as error:
-            raise UserError(
-                f"{folder / WEIGHTS} does not fit the network {name!r} of {CONFIG}",
-                hint=str(error).splitlines()[-1].strip(),
-            ) from error
+    config = read_config(folder / CONFIG)
+    settings = from_table(registry, config.settings, origin=CONFIG)
+    assembly = build(settings, config.data, folder / WEIGHTS)
+    for network in assembly.networks.values():
         network.to(device)
     return Loaded(
         assembly.model,
@@ -238,9 +221,9 @@ def load(
         assembly.prior,
         settings,
         registry,
-        step=config["step"],
-        ema=bool(config["averaged"]),
-        data=data,
+        step=config.step,
+        ema=bool(config.averaged),
+        data=config.data,
         device=device,
         folder=place,
     )
@@ -257,30 +240,6 @@ def model_folder(folder: Path) -> Path:
         f"{folder} holds no exported model",
         hint="It needs a model/ folder; a run writes it with its first checkpoint.",
     )
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads(path.read_text())
-        missing = {"schema", "settings", "data", "step", "averaged"} - set(config)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if missing:
-        raise UserError(f"{path} is no model's config: it lacks {', '.join(sorted(missing))}")
-    if config["schema"] != SCHEMA:
-        raise UserError(
-            f"{path} was written by another version of ganzoo "
-            f"(layout {config['schema']}, this one reads {SCHEMA})",
-            hint="Upgrade with: pip install -U torch-ganzoo",
-        )
-    return config
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
 
 
 def _text(value: float) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ganzoo.discovery import discover
-from ganzoo.errors import UserError, did_you_mean
+from ganzoo.errors import LostProcessError, UserError, did_you_mean
 from ganzoo.plugins import PluginError
 from ganzoo.registry import Registry
 from ganzoo.version import __version__
@@ -44,9 +44,15 @@ def registry_of(ctx: click.Context) -> Registry:
     """The registry of this command line; plugins are loaded when it is first asked for."""
     root = ctx.find_root()
     if root.obj is None:
-        root.obj = Registry(discover(root.meta.get(_FILES, ())))
+        root.obj = Registry(discover(plugin_files(ctx)))
     registry: Registry = root.obj
     return registry
+
+
+def plugin_files(ctx: click.Context) -> tuple[Path, ...]:
+    """The files that ``--plugin`` named."""
+    files: tuple[Path, ...] = ctx.find_root().meta.get(_FILES, ())
+    return files
 
 
 class CommandLine(click.Group):
@@ -100,8 +106,9 @@ class CommandLine(click.Group):
         try:
             return super().main(*args, **extra)
         except UserError as error:
-            # Every process of a launch comes to the same error; one of them tells it.
-            if os.environ.get("RANK", "0") == "0":
+            # Every process of a launch comes to the same error; one of them tells it. But the one
+            # that is lost may be that one.
+            if os.environ.get("RANK", "0") == "0" or isinstance(error, LostProcessError):
                 click.echo(f"error: {error}", err=True)
             sys.exit(2)
 
@@ -142,7 +149,8 @@ def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...])
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """A zoo of generative models in which a model, a loss or a prior is a plugin."""
-    registry_of(ctx)
+    if ctx.invoked_subcommand != "plugins":  # which can do without loading any
+        registry_of(ctx)
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +16,23 @@ from ganzoo.errors import UserError
 if TYPE_CHECKING:
     from ganzoo.folder import RunFolder
     from ganzoo.loaded import Loaded
+    from ganzoo.overview import Overview
     from ganzoo.registry import Registry
 
+MOST_IMAGES = 100_000
+"""Images that a command draws or reads at most: they are in memory together."""
 RUN_HELP = "RUN is a run folder or an exported model folder; left out, the newest run."
 
 
 @click.command("sample", epilog=RUN_HELP)
 @click.argument("run", required=False)
 @click.option(
-    "-n", "count", default=64, show_default=True, type=click.IntRange(min=1), help="Images to draw."
+    "-n",
+    "count",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, MOST_IMAGES),
+    help="Images to draw.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the latents.")
 @click.option(
@@ -88,6 +98,7 @@ def traverse_command(
     output: Path | None,
 ) -> None:
     """Move one code while everything else stays: a sheet (PNG) and an animation (GIF)."""
+    from ganzoo.files import plain_name
     from ganzoo.pictures import save_gif, traversal_frames, traversal_sheet
     from ganzoo.previews import FRAMES, traversals
 
@@ -100,10 +111,13 @@ def traverse_command(
         )
     for name in codes:
         loaded.check_code(name)
-    if span is not None and not span[0] < span[1]:
-        raise UserError(f"--range {span[0]:g} {span[1]:g} goes nowhere: A must be less than B")
+    if span is not None and not -math.inf < span[0] < span[1] < math.inf:
+        raise UserError(
+            f"--range {span[0]:g} {span[1]:g} goes nowhere: A must be a number less than B"
+        )
     chosen = codes or tuple(known)
-    path = output or folder.path / f"traverse-{'-'.join(codes) or 'all'}.png"
+    # The names of codes come with the run, which may be anybody's.
+    path = output or folder.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
     assert loaded.prior is not None
     moved = partial(
         traversals,
@@ -120,7 +134,7 @@ def traverse_command(
     for moving in smooth:
         gif = path.with_suffix(".gif")
         if len(smooth) > 1:
-            gif = path.with_name(f"{path.stem}-{moving.code}.gif")
+            gif = path.with_name(f"{path.stem}-{plain_name(moving.code)}.gif")
         save_gif(traversal_frames(moving, span=loaded.model.image_range), gif)
         click.echo(gif)
 
@@ -130,7 +144,7 @@ def traverse_command(
 @click.option(
     "--images",
     "budget",
-    type=click.IntRange(min=100),
+    type=click.IntRange(100, MOST_IMAGES),
     help="Images of a split to use. [default: 10000]",
 )
 @click.option(
@@ -174,54 +188,33 @@ def eval_command(
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def runs_command(*, folder: Path | None, as_json: bool) -> None:
     """List the runs in FOLDER (runs/), the newest first."""
+    from ganzoo.export import CONFIG
     from ganzoo.folder import RUNS, all_runs
+    from ganzoo.overview import overview
 
     parent = folder or RUNS
-    rows = [_describe(run) for run in all_runs(parent)]
+    if folder is not None and not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {what}", hint="Name a folder that runs lie in, such as runs/.")
+    rows = [overview(run, run.model / CONFIG) for run in all_runs(parent)]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
         click.echo(f"There is no run in {parent}/ yet. Start one with: ganzoo run infogan")
         return
-    width = max(len(str(row["run"])) for row in rows)
+    width = max(len(row.run) for row in rows)
     for row in rows:
-        turns = f"{row['step']:,} of {row['steps']:,} turns"
-        click.echo(f"{row['run']:<{width}}  {turns:<24}  {_best(row['scores'])}".rstrip())
+        click.echo(_line(row, width))
 
 
-def _describe(run: RunFolder) -> dict[str, object]:
-    import tomllib
-
-    from ganzoo.export import CONFIG
-
-    def read(path: Path) -> dict[str, object]:
-        try:
-            document: dict[str, object] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return document
-
-    try:
-        settings = tomllib.loads(run.settings.read_text())
-    except (OSError, ValueError):
-        settings = {}
-    scores = read(run.scores).get("scores", {})
-    return {
-        "run": str(run.path),
-        "model": settings.get("model", {}).get("name"),
-        "preset": settings.get("preset"),
-        "seed": settings.get("train", {}).get("seed"),
-        "step": read(run.model / CONFIG).get("step", 0),
-        "steps": settings.get("train", {}).get("steps", 0),
-        "scores": {name: score["value"] for name, score in scores.items()},  # type: ignore[attr-defined]
-    }
-
-
-def _best(scores: object) -> str:
-    assert isinstance(scores, dict)
-    shown = [name for name in scores if name.split("/")[0] in ("category_accuracy", "mi_nats")]
-    return "  ".join(f"{name} {scores[name]:.3f}" for name in shown)
+def _line(run: Overview, width: int) -> str:
+    turns = f"{run.step:,} of {run.steps:,} turns"
+    shown = [name for name in run.scores if name.split("/")[0] in ("category_accuracy", "mi_nats")]
+    remarks = [f"{name} {run.scores[name]:.3f}" for name in shown]
+    if run.damaged:
+        remarks.append(f"({', '.join(run.damaged)} cannot be read)")
+    return f"{run.run:<{width}}  {turns:<24}  {'  '.join(remarks)}".rstrip()
 
 
 def _load(run: str | None, registry: Registry) -> tuple[RunFolder, Loaded]:

@@ -100,7 +100,7 @@ class Header:
     grey: bool
 
 
-def read_header(content: bytes | str | None) -> Header:
+def read_header(content: bytes | str | UnreadableError | None) -> Header:
     """Read size and kind of an image, from its bytes or its path, without decoding it.
 
     Raises:
@@ -115,7 +115,9 @@ def read_header(content: bytes | str | None) -> Header:
         return Header(height, width, _is_grey(picture))
 
 
-def to_array(content: bytes | str | None, target: Target) -> tuple[Bytes, tuple[str, ...]]:
+def to_array(
+    content: bytes | str | UnreadableError | None, target: Target
+) -> tuple[Bytes, tuple[str, ...]]:
     """Make the image in ``content`` (bytes or path) a (C, H, W) array, with :data:`REMARKS` on it.
 
     Raises:
@@ -137,9 +139,11 @@ def to_array(content: bytes | str | None, target: Target) -> tuple[Bytes, tuple[
 
 
 @contextmanager
-def _opened(content: bytes | str | None) -> Iterator[Image.Image]:
+def _opened(content: bytes | str | UnreadableError | None) -> Iterator[Image.Image]:
     if content is None:
         raise UnreadableError("no image")
+    if isinstance(content, UnreadableError):
+        raise content
     try:
         with Image.open(_stream(content), formats=_formats()) as picture:
             limit = Image.MAX_IMAGE_PIXELS

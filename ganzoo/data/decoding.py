@@ -102,7 +102,7 @@ def _build(source: Source, settings: DataSettings, target: Target, count: int, s
     skipped = 0
     remarks: Counter[str] = Counter()
     try:
-        with slot.writing_images() as file:
+        with slot.writing() as file:
             for item, result in _converted(source, target, count):
                 if isinstance(result, UnreadableError):
                     skipped += 1
@@ -121,7 +121,7 @@ def _build(source: Source, settings: DataSettings, target: Target, count: int, s
                 remarks.update(made)
             description = Description(len(labels), skipped, broken, dict(remarks))
             _check_broken(source.name, description, settings.broken_share)
-        slot.complete(labels, description)
+            file.complete(labels, description)
     except OSError as error:
         raise UserError(
             f"cannot keep decoded images in {cache_folder()}: {error.strerror or error}",

@@ -104,25 +104,27 @@ class Source:
         if not isinstance(self.content, Rows):
             channels, height, width = self.content.image_shape
             return NativeShape(((height, width),), channels)
-        if not self._headers:
+        headers, flaws = self._looked_at
+        if not headers:
             raise UserError(
-                f"{self.name!r}: none of {min(len(self), _SAMPLE)} images looked at can be read, "
-                f"from {self.content.take([0])[0].name} on"
+                f"{self.name!r}: none of {len(flaws)} images looked at can be read: {flaws[0]}"
+                + (" and others" if len(flaws) > 1 else "")
             )
-        sizes = {(header.height, header.width) for header in self._headers}
-        grey = all(header.grey for header in self._headers)
+        sizes = {(header.height, header.width) for header in headers}
+        grey = all(header.grey for header in headers)
         return NativeShape(tuple(sorted(sizes)), 1 if grey else 3)
 
     @cached_property
-    def _headers(self) -> list[Header]:
+    def _looked_at(self) -> tuple[list[Header], list[str]]:
+        """The headers of a sample of the images, and what is wrong with those that have none."""
         headers: list[Header] = []
-        if not isinstance(self.content, Rows):
-            return headers
+        flaws: list[str] = []
+        assert isinstance(self.content, Rows), "images made on demand have no headers"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about odd but readable files
             for item in self.content.take(sample_indices(len(self), _SAMPLE)):
                 try:
                     headers.append(read_header(item.content))
-                except UnreadableError:  # counted, and named, when all images are decoded
-                    continue
-        return headers
+                except UnreadableError as error:  # counted when all images are decoded
+                    flaws.append(f"{item.name} ({error})")
+        return headers, flaws

@@ -69,8 +69,8 @@ class Uniform(Code):
         std: Std = "learned",
         std_range: tuple[float, float] = (0.1, 2.0),
     ) -> None:
-        if not low < high:
-            raise ValueError(f"a uniform code needs low < high, not {low:g}, {high:g}")
+        if not -math.inf < low < high < math.inf:
+            raise ValueError(f"a uniform code needs finite low < high, not {low:g}, {high:g}")
         self.low, self.high, self.std, self.std_range = low, high, std, std_range
         self.trained = (low, high)
         self.entropy = math.log(high - low)
@@ -131,7 +131,7 @@ def parse_code(
     except ValueError:
         raise ValueError(allowed) from None
     match form["kind"], arguments:
-        case "categorical", [k] if k == int(k):
+        case "categorical", [k] if k.is_integer():
             return Categorical(int(k))
         case "uniform", []:
             return Uniform(std=std, std_range=std_range)

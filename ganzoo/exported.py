@@ -1,0 +1,164 @@
+"""Reads an exported model folder, and holds its weights against what its settings build.
+
+Such a folder may come from anybody. Nothing in it is taken for what it should be, and it cannot
+make more memory be taken than its weights fill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ganzoo.assembly import Assembly, assemble
+from ganzoo.errors import UserError, in_one_line
+from ganzoo.export import CONFIG, SCHEMA
+from ganzoo.model import DataInfo  # noqa: TC001 - pydantic looks it up
+from ganzoo.plugins import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from ganzoo.settings import Settings
+
+_Document = TypeVar("_Document")
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedConfig:
+    """What ``config.json`` says of a model, as :func:`ganzoo.export.export` wrote it."""
+
+    settings: dict[str, Any]
+    data: DataInfo
+    step: int
+    averaged: list[str]
+    """The networks of which an average was exported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    schema: int
+
+
+def read_config(path: Path) -> ExportedConfig:
+    """Read ``config.json``.
+
+    Raises:
+        UserError: it cannot be read, is no such file, or is of another version.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    layout = _parsed(_Layout, content, path).schema
+    if layout != SCHEMA:
+        raise UserError(
+            f"{path} was written by another version of ganzoo "
+            f"(layout {layout}, this one reads {SCHEMA})",
+            hint="Upgrade with: pip install -U torch-ganzoo",
+        )
+    config = _parsed(ExportedConfig, content, path)
+    if min(config.data.image_shape) < 1:
+        raise UserError(f"{path} is no model's config: its images have no pixels")
+    return config
+
+
+def build(settings: Settings, data: DataInfo, weights: Path) -> Assembly:
+    """The parts that ``settings`` name, their networks filled from the file ``weights``.
+
+    Raises:
+        UserError: nothing can be built from the settings, or the weights are damaged or of other
+            networks.
+    """
+    tensors = _read_weights(weights)
+    try:
+        # Shapes alone first: settings may ask for networks of any size.
+        with torch.device("meta"):
+            _check_fit(assemble(settings, data).networks, tensors, weights)
+    except UserError:
+        raise
+    except Exception as error:
+        # Parts of plugins may raise nearly anything on settings that nobody tried; those that need
+        # real numbers to be built say that they cannot have them.
+        if "meta" not in str(error):
+            reason = in_one_line(one_line(error), _LONGEST_REASON)
+            raise UserError(
+                f"{weights.with_name(CONFIG)} describes nothing that can be built: {reason}"
+            ) from error
+    assembly = assemble(settings, data)
+    _check_fit(assembly.networks, tensors, weights)
+    for name, network in assembly.networks.items():
+        network.load_state_dict(_own(name, tensors))
+    return assembly
+
+
+def _parsed(kind: type[_Document], content: bytes, path: Path) -> _Document:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(content, strict=True)
+    except ValidationError as error:
+        flaw = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, flaw["loc"]))
+        reason = in_one_line(f"{place}: {flaw['msg']}" if place else flaw["msg"], _LONGEST_REASON)
+        raise UserError(
+            f"{path} is no model's config: {reason}",
+            hint="Export the model again, by a run's next checkpoint, or get a whole copy of it.",
+        ) from error
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, ValueError, LookupError, RuntimeError) as error:
+        reason = in_one_line(str(error), _LONGEST_REASON)
+        raise UserError(f"{path} cannot be read: it is no whole safetensors file ({reason})") from (
+            error
+        )
+
+
+def _check_fit(
+    networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor], path: Path
+) -> None:
+    """Raise UserError unless the file has every tensor of the networks, and no other."""
+    expected = {
+        f"{name}.{key}": value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+    for key, value in expected.items():
+        if key not in tensors:
+            _misfit(path, key.partition(".")[0], f"the file lacks {key}")
+        given = tensors[key]
+        if given.shape != value.shape:
+            shapes = f"{tuple(given.shape)} in the file and {tuple(value.shape)} by the settings"
+            _misfit(path, key.partition(".")[0], f"{key} is {shapes}")
+        if given.is_floating_point() != value.is_floating_point():
+            _misfit(path, key.partition(".")[0], f"{key} is {given.dtype}, not {value.dtype}")
+    for key in tensors.keys() - expected.keys():
+        name = key.partition(".")[0]
+        if name in networks:
+            _misfit(path, name, f"it has no {in_one_line(key, _LONGEST_REASON)}")
+        raise UserError(
+            f"{path} holds {in_one_line(key, _LONGEST_REASON)!r}, "
+            f"which is of none of its networks: {', '.join(networks)}"
+        )
+
+
+def _misfit(path: Path, network: str, flaw: str) -> None:
+    raise UserError(f"{path} does not fit the network {network!r} of {CONFIG}", hint=flaw)
+
+
+def _own(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of one network, by their names in it."""
+    start = f"{name}."
+    return {key[len(start) :]: tensors[key] for key in tensors if key.startswith(start)}
