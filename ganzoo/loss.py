@@ -69,7 +69,10 @@ class Loss:
         return f"{self.name}.{network}"
 
     def state_dict(self) -> dict[str, Any]:
-        """State beyond the networks (a running mean, say); checkpointed."""
+        """State beyond the networks (a running mean, say), as this rank has it; checkpointed.
+
+        Tensors, numbers, texts, lists and dictionaries only.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

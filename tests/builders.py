@@ -1,19 +1,30 @@
-"""A trainer, the one `ganzoo run` uses, from parts that a test defines: no plugins, no files."""
+"""A trainer and a run, those of `ganzoo run`, from parts that a test defines: no plugins."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ganzoo.assembly import Assembly, assemble
 from ganzoo.data import Images
-from ganzoo.launch import launch
+from ganzoo.folder import RunFolder
+from ganzoo.launch import Launch, launch
+from ganzoo.loop import Loop, Outcome
 from ganzoo.model import DataInfo
+from ganzoo.reporting import EventsFile, MetricsFile
 from ganzoo.resolved import LossPart, Part, Settings
+from ganzoo.run import Run
 from ganzoo.schema import DataSettings, OptimSettings, TrainSettings, WeightSettings
 from ganzoo.training import Trainer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ganzoo.reporting import Observer
 
 
 def part(factory: type[Any], **config: Any) -> Part:
@@ -71,6 +82,33 @@ def make_trainer(
     held = Images(images=images, labels=labels, classes=None, fingerprint="test")
     accelerator = launch("fp32", settings.train.batch_size).accelerator
     return Trainer(assembly, held, settings.train, accelerator)
+
+
+@dataclass
+class Training:
+    """A trainer with the loop around it."""
+
+    settings: Settings
+    trainer: Trainer
+
+    @classmethod
+    def of(cls, settings: Settings, images: Tensor) -> Training:
+        """A training over uint8 images (N, C, H, W) that has not begun."""
+        return cls(settings, make_trainer(settings, images))
+
+    def run(self, folder: Path, *observers: Observer) -> Outcome:
+        """Train to the end; ``folder`` gets what a run leaves but settings and environment."""
+        folder.mkdir(exist_ok=True)
+        place, trainer = RunFolder(folder), self.trainer
+        launched = Launch(trainer.accelerator, "fp32", "test")
+        about = Run(place, self.settings, trainer.assembly, launched, first_step=trainer.step)
+        watchers = [MetricsFile(place.metrics), EventsFile(place.events), *observers]
+        return Loop(about, trainer, watchers).run([])
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """The objects of a ``.jsonl`` file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def run_turns(trainer: Trainer, turns: int) -> dict[str, float]:

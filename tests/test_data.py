@@ -264,7 +264,7 @@ def test_too_many_broken_images_are_refused_with_count_and_names(tmp_path, regis
 def test_a_folder_of_nothing_but_broken_images_is_refused(tmp_path, registry):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_text("no image")
-    with pytest.raises(UserError, match=r"none of 1 images .* from a\.png on"):
+    with pytest.raises(UserError, match=r"none of 1 images .*: a\.png \(not an image"):
         load(tmp_path / "photos", registry, broken_share=0.99)
 
 
@@ -595,7 +595,7 @@ def cached(caches):
 def test_the_second_time_nothing_is_decoded(tmp_path, registry, caches, monkeypatch):
     write(tmp_path / "photos" / "a.png", picture(color=7))
     first = load(tmp_path / "photos", registry)
-    assert len(cached(caches)) == 3
+    assert len(cached(caches)) == 1
     monkeypatch.setattr("ganzoo.data.decoding.to_array", None)
     second = load(tmp_path / "photos", registry)
     assert torch.equal(first.images, second.images)
@@ -615,19 +615,24 @@ def test_another_size_limit_or_content_is_decoded_anew(tmp_path, registry):
     assert len({*seen, changed.fingerprint}) == 5
 
 
-@pytest.mark.parametrize("suffix", ["images.npy", "labels.npy", "json"])
-@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "other"])
-def test_a_damaged_cache_is_made_anew(tmp_path, registry, caches, suffix, damage):
+@pytest.mark.parametrize("damage", ["cut", "no labels", "half", "empty", "gone", "other"])
+def test_a_damaged_cache_is_made_anew(tmp_path, registry, caches, damage):
     for name in ("a", "b"):
         write(tmp_path / "pets" / name / "1.png", picture(color=7))
     load(tmp_path / "pets", registry)
-    [file] = [file for file in cached(caches) if file.name.endswith(suffix)]
+    [file] = cached(caches)
     content = file.read_bytes()
+    damaged = {
+        "cut": content[:-3],
+        "no labels": content[: 128 + 2 * 64],
+        "half": content[:180],
+        "empty": b"",
+        "other": b"{}" * 99,
+    }
     if damage == "gone":
         file.unlink()
     else:
-        damaged = {"cut": content[:-3], "empty": b"", "other": b"{}" * 99}[damage]
-        file.write_bytes(damaged)
+        file.write_bytes(damaged[damage])
     images = load(tmp_path / "pets", registry)
     assert images.images.unique().tolist() == [7]
     assert images.labels.tolist() == [0, 1]
@@ -663,7 +668,7 @@ def test_several_processes_may_decode_at_once(tmp_path, registry, caches):
     command = [sys.executable, "-c", code, str(tmp_path / "photos")]
     processes = [subprocess.Popen(command) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    assert len(cached(caches)) == 3
+    assert len(cached(caches)) == 1
 
 
 def test_batches_go_to_the_device_that_was_asked_for():
