@@ -87,12 +87,21 @@ def check_out(path: Path, settings: Settings, registry: Registry) -> None:
             hint="Name a folder that is empty or not there yet.",
         )
     refuse_differences(run, resolve(registry, None, files=[run.settings]), settings)
-    refuse_finished(run, settings.train.steps)
+    refuse_hopeless(run, settings.train.steps)
 
 
-def refuse_finished(run: RunFolder, steps: int) -> None:
-    """Raise an error if the run has nothing left to do."""
-    newest, _ = checkpoint.newest(run.checkpoints)
+def refuse_hopeless(run: RunFolder, steps: int) -> None:
+    """Raise an error if the run has nothing left to do, or nothing whole to go on from.
+
+    One that was stopped before its first checkpoint may begin anew.
+    """
+    newest, damaged = checkpoint.newest(run.checkpoints)
+    if newest is None and damaged:
+        # To begin anew would write over what somebody may yet mend.
+        raise UserError(
+            f"{run.path} has no whole checkpoint to go on from: {'; '.join(damaged)}",
+            hint=f"Bring one back, or move {run.checkpoints} away to train from the beginning.",
+        )
     if newest is not None and newest.step >= steps:
         further = f"Train it further with: {_line(run)} --steps {2 * newest.step}"
         raise UserError(

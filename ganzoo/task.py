@@ -15,7 +15,7 @@ from ganzoo.errors import UserError
 from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse
 from ganzoo.plan import Plan, Request, make_plan
-from ganzoo.resume import check_out, continue_request, refuse_finished, refuse_links
+from ganzoo.resume import check_out, continue_request, refuse_hopeless, refuse_links
 from ganzoo.run import Run, decode_once, train, writing
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _check(registry: Registry, plan: Plan, out: Path | None, *, resumes: bool) -
         return
     with writing(out):
         if resumes:
-            refuse_finished(RunFolder(out), plan.settings.train.steps)
+            refuse_hopeless(RunFolder(out), plan.settings.train.steps)
         else:
             check_out(out, plan.settings, registry)
 

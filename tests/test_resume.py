@@ -141,3 +141,16 @@ def test_metrics_are_cut_whole_or_not_at_all(
     with pytest.raises(KeyboardInterrupt):
         metrics.cut_back(1)
     assert metrics.path.read_bytes() == before
+
+
+def test_a_run_without_a_whole_checkpoint_is_not_begun_anew() -> None:
+    assert begin(2).exit_code == 0
+    [state] = Path("x/checkpoints").glob("step-*/state.pt")
+    state.write_bytes(state.read_bytes()[:100])
+    before = {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()}
+    refused = go_on(4)
+    assert refused.exit_code == 2
+    assert "x has no whole checkpoint to go on from: step-000002: state.pt" in refused.stderr
+    assert {path: path.read_bytes() for path in Path("x").rglob("*") if path.is_file()} == before
+    Path("x/checkpoints").rename("away")
+    assert go_on(4).exit_code == 0
