@@ -140,7 +140,9 @@ def test_the_first_signal_is_collected_and_a_later_one_is_the_systems() -> None:
     before = signal.getsignal(signal.SIGUSR1)
     # Under nohup a SIGHUP is ignored, and stays so.
     collected = [
-        each for each in STOPPING if (each, signal.getsignal(each)) != (signal.SIGHUP, signal.SIG_IGN)
+        each
+        for each in STOPPING
+        if (each, signal.getsignal(each)) != (signal.SIGHUP, signal.SIG_IGN)
     ]
     with stop_signals() as received:
         signal.raise_signal(signal.SIGUSR1)
