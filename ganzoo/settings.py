@@ -181,6 +181,9 @@ class _Resolution:
         built_losses = [self._convert_loss(converter, found) for found in losses.values() if found]
         own, sources = self._data_tables()
         data = converter.convert(DataSettings, own, ("data",))
+        for name in [name for name, source in sources.items() if not source.get("name")]:
+            what = "has no value and needs one: a further source of images has a name"
+            converter.add(("data", name, "name"), what)
         further = {
             name: converter.convert(DataSettings, source, ("data", name))
             for name, source in sources.items()
@@ -219,10 +222,6 @@ class _Resolution:
             for name, source in table.items()
             if isinstance(source, dict) and name not in known
         }
-        for name, source in sources.items():
-            if not source.get("name"):
-                what = "has no value and needs one: a further source of images has a name"
-                self._problem(("data", name, "name"), what, self.layers.origin(("data", name)))
         return {key: item for key, item in table.items() if key not in sources}, sources
 
     def _keys(self, section: str) -> list[str]:
