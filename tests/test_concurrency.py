@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from small_runs import SMALL, given
 
 from ganzoo import UserError, task
 from ganzoo.claim import LOCK, TakenError, claimed, is_unused
@@ -32,24 +33,10 @@ from ganzoo.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SMALL = [
-    "model.generator_dense=[16]",
-    "model.generator_channels=[8, 4]",
-    "model.discriminator_channels=[4, 8]",
-    "model.discriminator_dense=[16]",
-    "data.limit=64",
-    "train.batch_size=8",
-    "train.precision=fp32",
-]
-
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def given(settings: list[str]) -> list[str]:
-    return [word for setting in settings for word in ("--set", setting)]
 
 
 def ready(out: str | None = "x", steps: int = 1) -> task.Task:

@@ -11,20 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from small_runs import SMALL, given
 
 from ganzoo.checkpoint import newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SETTINGS = [
-    "model.generator_dense=[16]",
-    "model.discriminator_dense=[16]",
-    "data.limit=200",
-    "train.batch_size=16",
-    "train.precision=fp32",
-    "train.checkpoint_every=10",
-]
+SAVED = [*SMALL, "train.checkpoint_every=10"]
 
 PLUGIN = """
 import math
@@ -58,7 +52,6 @@ class Launched:
     def __init__(self, cwd: Path, port: int, *settings: str, steps: int = 100_000) -> None:
         self.cwd = cwd
         (cwd / "faulty.py").write_text(PLUGIN)
-        given = [word for each in (*SETTINGS, *settings) for word in ("--set", each)]
         environment = {
             **os.environ,
             "ACCELERATE_USE_CPU": "true",
@@ -71,7 +64,7 @@ class Launched:
         self.errors = cwd / "errors.txt"
         with self.errors.open("w") as errors:
             self.launcher = subprocess.Popen(
-                [*launch, *given],
+                [*launch, *given([*SAVED, *settings])],
                 cwd=cwd,
                 env=environment,
                 stdout=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from small_runs import SMALL, given
 
 from ganzoo import checkpoint
 from ganzoo.cli import cli
@@ -16,16 +17,7 @@ from ganzoo.reporting import MetricsFile
 if TYPE_CHECKING:
     from click.testing import Result
 
-TINY = [
-    "model.generator_dense=[16]",
-    "model.generator_channels=[8, 4]",
-    "model.discriminator_channels=[4, 8]",
-    "model.discriminator_dense=[16]",
-    "data.limit=200",
-    "train.batch_size=16",
-    "train.precision=fp32",
-    "train.checkpoint_every=2",
-]
+OFTEN_SAVED = [*SMALL, "train.checkpoint_every=2"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +26,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(steps: int) -> Result:
-    settings = [word for setting in TINY for word in ("--set", setting)]
-    return invoke("dcgan", "--steps", str(steps), "--out", "x", *settings)
+    return invoke("dcgan", "--steps", str(steps), "--out", "x", *given(OFTEN_SAVED))
 
 
 def go_on(steps: int) -> Result:

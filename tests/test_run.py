@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
+from small_runs import SMALL, given
 
 from ganzoo import checkpoint, load
 from ganzoo.cli import cli
@@ -20,16 +21,7 @@ from ganzoo.cli import cli
 if TYPE_CHECKING:
     from click.testing import Result
 
-SMALL = [
-    "model.generator_dense=[16]",
-    "model.generator_channels=[8, 4]",
-    "model.discriminator_channels=[4, 8]",
-    "model.discriminator_dense=[16]",
-    "data.limit=200",
-    "train.batch_size=16",
-    "train.precision=fp32",
-    "train.report_every=2",
-]
+REPORTED = [*SMALL, "train.report_every=2"]
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +34,13 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> 
 def ganzoo() -> Any:
     """``ganzoo("run", "infogan", settings=[...])`` as a user runs it; small networks by default."""
 
-    def invoke(*arguments: str, settings: list[str] = SMALL) -> Result:
-        given = [word for setting in settings for word in ("--set", setting)]
-        return CliRunner().invoke(cli, [*arguments, *given])
+    def invoke(*arguments: str, settings: list[str] = REPORTED) -> Result:
+        return CliRunner().invoke(cli, [*arguments, *given(settings)])
 
     return invoke
 
 
-def run(ganzoo: Any, name: str, *arguments: str, settings: list[str] = SMALL) -> Result:
+def run(ganzoo: Any, name: str, *arguments: str, settings: list[str] = REPORTED) -> Result:
     result: Result = ganzoo("run", name, *arguments, settings=settings)
     assert result.exit_code == 0, result.output
     return result
@@ -170,7 +161,7 @@ def test_options_beside_resume_must_equal_the_saved_ones(ganzoo: Any) -> None:
 def test_a_finished_run_is_not_run_again(ganzoo: Any) -> None:
     run(ganzoo, "dcgan", "--steps", "2", "--out", "x")
     for arguments in (["--resume", "x"], ["--out", "x", "--steps", "2"]):
-        settings = SMALL if "--out" in arguments else []
+        settings = REPORTED if "--out" in arguments else []
         result = ganzoo("run", "dcgan", *arguments, settings=settings)
         assert result.exit_code == 2
         assert "x is finished: it has trained 2 of 2 turns" in result.stderr
@@ -279,7 +270,7 @@ def test_bad_input_is_one_clear_message(
 
 
 def test_a_loss_that_becomes_no_number_stops_the_run(ganzoo: Any) -> None:
-    settings = [*SMALL, "optim.generator.lr=1e30", "train.steps=8"]
+    settings = [*REPORTED, "optim.generator.lr=1e30", "train.steps=8"]
     result = ganzoo("run", "dcgan", settings=settings)
     assert result.exit_code == 2
     assert "is no number any more at turn" in result.stderr
@@ -296,7 +287,7 @@ def photographs(folder: Path, count: int = 40) -> None:
 
 def test_a_training_that_gets_nowhere_is_stopped_if_asked(ganzoo: Any) -> None:
     frozen = ["optim.critic.lr=1e-12", "optim.generator.lr=1e-12", "train.stuck_after=2"]
-    result = ganzoo("run", "infogan", "--steps", "20", "--out", "s", settings=SMALL + frozen)
+    result = ganzoo("run", "infogan", "--steps", "20", "--out", "s", settings=REPORTED + frozen)
     assert result.exit_code == 2
     assert "the training is stuck: L_I of the categorical codes is below 0.01" in result.output
     assert "in 2 reports in a row up to turn 4" in result.output
@@ -324,7 +315,7 @@ def test_a_broken_picture_is_named_and_skipped(ganzoo: Any) -> None:
 
 def test_infogan_takes_wasserstein_and_gradient_penalty_by_settings_alone(ganzoo: Any) -> None:
     settings = [
-        *SMALL,
+        *REPORTED,
         "loss.adversarial.weight=0",
         "loss.wasserstein.weight=1",
         "loss.gradient_penalty.weight=10",
@@ -339,16 +330,15 @@ def test_infogan_takes_wasserstein_and_gradient_penalty_by_settings_alone(ganzoo
 
 
 def test_saved_settings_are_a_config_for_the_same_run(ganzoo: Any) -> None:
-    run(
-        ganzoo, "infogan", "--steps", "2", "--out", "x", settings=[*SMALL, "prior.codes.slant=none"]
-    )
+    settings = [*REPORTED, "prior.codes.slant=none"]
+    run(ganzoo, "infogan", "--steps", "2", "--out", "x", settings=settings)
     run(ganzoo, "infogan", "--config", "x/settings.toml", "--out", "y", settings=[])
     assert Path("x/settings.toml").read_text() == Path("y/settings.toml").read_text()
     assert all(torch.equal(value, weights("y")[key]) for key, value in weights("x").items())
 
 
 def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
-    settings = [*SMALL, "optim.generator.lr=0.05"]  # so that a code can be seen
+    settings = [*REPORTED, "optim.generator.lr=0.05"]  # so that a code can be seen
     run(ganzoo, "infogan", "--steps", "20", "--out", "runs/x", settings=settings)
     scored = json.loads(Path("runs/x/scores.json").read_text())
 

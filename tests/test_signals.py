@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_runs import SMALL, given
 
 from ganzoo.checkpoint import newest
 from ganzoo.signals import STOPPING, Agreement, stop_signals
@@ -20,14 +21,7 @@ from ganzoo.signals import STOPPING, Agreement, stop_signals
 if TYPE_CHECKING:
     from pathlib import Path
 
-SETTINGS = [
-    "model.generator_dense=[16]",
-    "model.discriminator_dense=[16]",
-    "data.limit=200",
-    "train.batch_size=16",
-    "train.precision=fp32",
-    "train.report_every=5",
-]
+REPORTED = [*SMALL, "train.report_every=5"]
 
 ENDLESS = """
 import time
@@ -53,14 +47,10 @@ class Endless(Loss):
 
 
 def start(cwd: Path, *arguments: str, plugin: str | None = None) -> subprocess.Popen[str]:
-    given = (
-        [word for setting in SETTINGS for word in ("--set", setting)]
-        if "--out" in arguments
-        else []
-    )
+    settings = given(REPORTED) if "--out" in arguments else []
     plugins = ["--plugin", plugin] if plugin else []
     return subprocess.Popen(
-        [sys.executable, "-m", "ganzoo", *plugins, "run", *arguments, *given],
+        [sys.executable, "-m", "ganzoo", *plugins, "run", *arguments, *settings],
         cwd=cwd,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -77,16 +67,22 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+def told_when_stopped(cwd: Path, number: signal.Signals) -> str:
+    """What a run in ``x`` says on standard error when a signal has ended it."""
+    process = start(cwd, "dcgan", "--out", "x", "--steps", "100000")
+    wait_for(cwd / "x/metrics.jsonl", process)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    return told
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start(tmp_path, "dcgan", "--out", "x", "--steps", "100000")
-    wait_for(tmp_path / "x/metrics.jsonl", process)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 128 + number
+    told = told_when_stopped(tmp_path, number)
     assert "everything is saved" in told
     assert "Continue with: ganzoo run --resume x" in told
     assert "Traceback" not in told
@@ -109,11 +105,7 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
 def test_a_notice_of_preemption_and_a_lost_terminal_save_too(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start(tmp_path, "dcgan", "--out", "x", "--steps", "100000")
-    wait_for(tmp_path / "x/metrics.jsonl", process)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 128 + number
+    told = told_when_stopped(tmp_path, number)
     assert f"Stopped by {number.name} after turn" in told
     found, damaged = newest(tmp_path / "x/checkpoints")
     assert (found is not None, damaged) == (True, [])

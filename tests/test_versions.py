@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
 def lower_bounds() -> dict[str, tuple[int, ...]]:
+    """Those that `.ci/versions oldest` installs."""
+    loader = SourceFileLoader("versions", str(ROOT / ".ci/versions"))
+    spec = spec_from_loader("versions", loader)
+    assert spec is not None
+    versions = module_from_spec(spec)
+    loader.exec_module(versions)
+    pairs = (each.split("==") for each in versions.lower_bounds())
+    return {name: tuple(map(int, version.split("."))) for name, version in pairs}
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found = [re.fullmatch(r"([\w.-]+)>=([\d.]+)", each) for each in project["dependencies"]]
-    assert all(found), "every dependency has a lower bound, which `.ci/versions oldest` installs"
-    return {match[1]: tuple(map(int, match[2].split("."))) for match in found if match}
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    assert lower_bounds().keys() == {re.match(r"[\w.-]+", each)[0] for each in wanted}
 
 
 def test_torch_and_torchvision_have_the_lower_bounds_of_a_pair() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from click.testing import CliRunner
+from small_runs import SMALL, given
 
 from ganzoo.checkpoint import Checkpoint
 from ganzoo.cli import cli
@@ -23,19 +24,9 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-TINY = [
-    "model.generator_dense=[16]",
-    "model.generator_channels=[8, 4]",
-    "model.discriminator_channels=[4, 8]",
-    "model.discriminator_dense=[16]",
-    "data.limit=200",
-    "train.batch_size=16",
-    "train.precision=fp32",
-    "train.checkpoint_every=3",
-    "train.report_every=4",
-    "train.ema_decay=0.9",
-]
-SETTINGS = [word for setting in TINY for word in ("--set", setting)]
+SETTINGS = given(
+    [*SMALL, "train.checkpoint_every=3", "train.report_every=4", "train.ema_decay=0.9"]
+)
 
 
 @pytest.fixture(autouse=True)
