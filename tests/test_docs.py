@@ -15,6 +15,10 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 PLUGINS = DOCS / "plugins.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!\w+:)([^)\s]+)\)")
+PAGES = sorted(
+    {*DOCS.glob("*.md"), *DOCS.parent.glob("*.md"), *DOCS.parent.glob("*/plugins/*/README.md")}
+)
 SMALL = "train.batch_size=8", "data.limit=64", "train.precision=fp32"
 
 
@@ -55,3 +59,20 @@ def test_the_reference_is_what_the_code_says() -> None:
     spec.loader.exec_module(reference)
     written = (DOCS / "reference.md").read_text()
     assert written == reference.write_page(), "run: python docs/reference.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in LINK.findall(text):
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        if anchor and linked.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, f"{page.name}: {target}"
+
+
+def slug(heading: str) -> str:
+    """A heading as its anchor, the way GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
