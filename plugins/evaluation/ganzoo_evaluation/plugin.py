@@ -29,6 +29,12 @@ def ganzoo_metrics() -> Iterable[MetricSpec]:
         at_end_of_run=True,
     )
     yield MetricSpec(
+        "meanings",
+        "ganzoo_evaluation.meanings:meanings",
+        "What each continuous code seems to do: slant, stroke width, place, size, ink, brightness",
+        at_end_of_run=True,
+    )
+    yield MetricSpec(
         "samples",
         "ganzoo_evaluation.samples:samples",
         "Samples against real images by a frozen classifier: Fréchet distance, coverage",

@@ -1,0 +1,136 @@
+"""What each continuous code seems to do, from what moving it does to the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganzoo.metrics import NotApplicable, Score
+from ganzoo_evaluation import measures
+from ganzoo_evaluation.traversing import NOISES, STEPS, effect, traversal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from ganzoo.loaded import Loaded
+
+FOLLOWS = 0.8
+"""Median rank correlation below which a measure does not name a code."""
+
+NOTICEABLE = 1.0
+"""Change over the code's range, in standard deviations of the measure, below which it does not."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Something that can be measured of any image."""
+
+    name: str
+    unit: str
+    measure: Callable[[Tensor], measures.Floats]
+
+
+QUALITIES = (
+    Quality("slant", "degrees", lambda images: measures.slant_degrees(measures.figure(images))),
+    Quality("stroke width", "px", lambda images: measures.stroke_width(measures.figure(images))),
+    Quality("place to the right", "px", measures.place_right),
+    Quality("place upwards", "px", measures.place_up),
+    Quality("size", "px", measures.size),
+    Quality("width to height", "", measures.aspect),
+    Quality("ink", "px", lambda images: measures.ink_mass(measures.figure(images))),
+    Quality("brightness", "", measures.brightness),
+)
+"""Where two fit a code equally well, the one that stands first names it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One code moved from the first to the last value of its range, and one quality."""
+
+    quality: Quality
+    correlation: float
+    """Median over the noises of |Spearman| of the code with the measure, from 0 to 1."""
+    first: float
+    last: float
+    """Medians of the measure at both ends."""
+    spreads: float
+    """Median change, in standard deviations of the measure among all images: about 3 where the
+    code alone decides."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it is strong enough to name the code."""
+        return self.correlation >= FOLLOWS and self.spreads >= NOTICEABLE
+
+    def __str__(self) -> str:
+        unit = f" {self.quality.unit}" if self.quality.unit else ""
+        return f"{self.quality.name} from {self.first:.3g} to {self.last:.3g}{unit}"
+
+
+def meanings(loaded: Loaded, budget: int) -> dict[str, Score]:
+    """Move each continuous code and name the quality of the image that follows it most.
+
+    No label is used. The value is the median |Spearman| of the code with that quality; a quality
+    that changes by less than its spread among images, or does not follow the code in most of them,
+    names nothing.
+
+    Raises:
+        NotApplicable: no code is continuous.
+    """
+    codes = {} if loaded.prior is None else loaded.prior.codes
+    moved = [name for name, code in codes.items() if code.trained is not None]
+    if not moved:
+        raise NotApplicable("this model has no continuous code to move")
+    noises = max(2, min(NOISES, budget // STEPS))
+    result: dict[str, Score] = {}
+    for name in moved:
+        values = codes[name].walk(STEPS)
+        images = traversal(loaded, name, values, noises)
+        found = [find(quality, values, images) for quality in QUALITIES]
+        result[f"meaning/{name}"] = _score(found, len(images))
+    return result
+
+
+def find(quality: Quality, values: list[float], images: Tensor) -> Finding:
+    """What moving a code through ``values`` does to a quality of ``images``, value by value."""
+    by_noise = quality.measure(images).reshape(len(values), -1).T
+    moved = effect(np.asarray(values), by_noise)
+    spread = float(by_noise.std())
+    return Finding(
+        quality,
+        moved.median,
+        float(np.median(by_noise[:, 0])),
+        float(np.median(by_noise[:, -1])),
+        moved.reach / spread if spread > 0 else 0.0,
+    )
+
+
+def _score(found: list[Finding], n: int) -> Score:
+    best = max(found, key=lambda each: (each.speaks, each.spreads * each.correlation))
+    if best.speaks:
+        note = f"{best}, {best.spreads:.1f} times its spread among images"
+    else:
+        note = f"no quality measured follows it; nearest is {best}"
+    evidence = {
+        each.quality.name: {
+            "correlation": round(each.correlation, 4),
+            "first": round(each.first, 4),
+            "last": round(each.last, 4),
+            "unit": each.quality.unit,
+            "spreads": round(each.spreads, 3),
+        }
+        for each in found
+    }
+    name = best.quality.name if best.speaks else None
+    return Score(
+        best.correlation,
+        None,
+        n,
+        f"moves {name}" if name else "moves nothing measured",
+        note=note,
+        extra={"suggestion": name, "evidence": evidence},
+    )
