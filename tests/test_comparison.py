@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from ganzoo import UserError
 from ganzoo.cli import cli
+from ganzoo.cli.terminal import WIDEST
 from ganzoo.comparison import compare, read_run, read_runs, to_json
 
 ACCURACY, MI = "category_accuracy/digit", "mi_nats/digit"
@@ -143,7 +144,7 @@ def test_no_table_is_wider_than_a_terminal_and_none_loses_a_value(make_run):
     for seed, name in enumerate(names):
         make_run(name, seed, **{ACCURACY: values[seed], MI: 2 + seed / 100})
     lines = said(*names).stdout.splitlines()
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= WIDEST
     shown = [cell for line in lines if line.startswith(ACCURACY) for cell in line.split()[1:]]
     assert [float(cell) for cell in shown[4:]] == values
 

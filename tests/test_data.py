@@ -487,7 +487,9 @@ def test_an_unreadable_or_empty_table_is_one_clear_line(tmp_path, registry, capf
     (tmp_path / "bad.parquet").write_text("not parquet")
     with pytest.raises(UserError, match=r"cannot read .*bad\.parquet"):
         load(tmp_path / "bad.parquet", registry)
-    path = tabular(tmp_path, {"image": []}, {"image": datasets.Image()}, "empty.parquet")
+    path = tmp_path / "empty.parquet"
+    none = datasets.Dataset.from_dict({"image": []}, datasets.Features({"image": datasets.Image()}))
+    parquet.write_table(none.data.table, path)
     capfd.readouterr()
     with pytest.raises(UserError, match=r"empty\.parquet' is empty"):
         load(path, registry)
@@ -596,7 +598,7 @@ def test_the_second_time_nothing_is_decoded(tmp_path, registry, caches, monkeypa
     write(tmp_path / "photos" / "a.png", picture(color=7))
     first = load(tmp_path / "photos", registry)
     assert len(cached(caches)) == 1
-    monkeypatch.setattr("ganzoo.data.decoding.to_array", None)
+    monkeypatch.setattr("ganzoo.data.converting.to_array", None)
     second = load(tmp_path / "photos", registry)
     assert torch.equal(first.images, second.images)
     assert first.fingerprint == second.fingerprint

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from ganzoo.cli.terminal import colour
 from ganzoo.discovery import discover
 from ganzoo.errors import LostProcessError, UserError, did_you_mean
 from ganzoo.plugins import PluginError
@@ -26,13 +27,14 @@ _FILES = "ganzoo.plugin_files"
 @cache
 def own_commands() -> dict[str, dict[str, click.Command]]:
     """The host's commands by name, in the sections in which ``--help`` shows them."""
-    from ganzoo.cli import checking, comparing, listing, runs, scaffolding, training
+    from ganzoo.cli import checking, comparing, completing, listing, runs, scaffolding, training
 
     sections = {
         "Train": training.COMMANDS,
         "Use what was trained": [*runs.COMMANDS, comparing.compare_command],
         "See what there is": listing.COMMANDS,
         "Write a plugin": [*scaffolding.COMMANDS, *checking.COMMANDS],
+        "Set up": completing.COMMANDS,
     }
     return {
         title: {str(command.name): command for command in commands}
@@ -109,7 +111,8 @@ class CommandLine(click.Group):
             # Every process of a launch comes to the same error; one of them tells it. But the one
             # that is lost may be that one.
             if os.environ.get("RANK", "0") == "0" or isinstance(error, LostProcessError):
-                click.echo(f"error: {error}", err=True)
+                label = click.style("error:", fg="red", bold=True)
+                click.echo(f"{label} {error}", err=True, color=colour())
             sys.exit(2)
 
     def _offered(self, ctx: click.Context) -> dict[str, click.Command]:
@@ -134,7 +137,19 @@ def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...])
     ctx.meta[_FILES] = files
 
 
-@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
+EXIT_CODES = """\b
+Exit codes:
+  0       done
+  1       a check, a comparison or one of several runs failed, or there is a bug
+  2       wrong use, wrong settings or data, or a file that cannot be used
+  128+N   stopped by signal N after saving: 130 Ctrl-C, 143 SIGTERM, 138 SIGUSR1"""
+
+
+@click.group(
+    cls=CommandLine,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
+)
 @click.version_option(__version__, prog_name="ganzoo")
 @click.option(
     "--plugin",
@@ -149,6 +164,7 @@ def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...])
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """A zoo of generative models in which a model, a loss or a prior is a plugin."""
+    ctx.color = colour()
     if ctx.invoked_subcommand != "plugins":  # which can do without loading any
         registry_of(ctx)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.terminal import width
 from ganzoo.discovery import FILE, admit_file
 from ganzoo.errors import UserError, did_you_mean
 from ganzoo.plugins import CONTAINED, DisabledPlugin, one_line
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from ganzoo.plugins import Plugin, Plugins
     from ganzoo.registry import Registry
     from ganzoo.testing import Check
-
-WIDTH = 100
-"""Columns that the output is made for."""
 
 _COLOURS = {"pass": "green", "fail": "red", "skip": "yellow"}
 
@@ -141,7 +139,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     state = click.style(outcome.state, fg=_COLOURS[outcome.state])
     yield f"{state}  {outcome.check}[{outcome.subject}]"
     for line in outcome.reason.splitlines():
-        yield from wrap(line, WIDTH, initial_indent="      ", subsequent_indent="      ")
+        yield from wrap(line, width(), initial_indent="      ", subsequent_indent="      ")
 
 
 COMMANDS = [check_command]

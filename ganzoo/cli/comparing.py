@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganzoo.cli.arguments import json_option
+from ganzoo.cli.terminal import width
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,16 +19,13 @@ if TYPE_CHECKING:
 
     from ganzoo.comparison import Comparison, Group
 
-WIDTH = 80
-"""Columns that the tables are made for."""
-
 _ABSENT = "-"
 _HASH = re.compile("[0-9a-f]{32,}")
 
 
 @click.command("compare", short_help="Put the scores of several runs side by side.")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def compare_command(*, runs: tuple[Path, ...], as_json: bool) -> None:
     """Put the scores of several runs (scores.json of each RUN) side by side.
 
@@ -43,12 +42,13 @@ def compare_command(*, runs: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(to_json(comparison), indent=2))
     else:
-        click.echo("\n".join(_page(comparison)))
+        click.echo("\n".join(page(comparison)))
     if not comparison.anything:
         raise UserError("no score of these runs can be compared")
 
 
-def _page(comparison: Comparison) -> Iterator[str]:
+def page(comparison: Comparison) -> Iterator[str]:
+    """The lines of the tables, and of what is not compared."""
     marks = [
         chr(ord("A") + place) if place < 26 else f"#{place + 1}"
         for place in range(len(comparison.groups))
@@ -106,7 +106,7 @@ def _tables(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
     start = 1
     while start < len(widths):
         stop, used = start, widths[0]
-        while stop < len(widths) and (stop == start or used + 2 + widths[stop] <= WIDTH):
+        while stop < len(widths) and (stop == start or used + 2 + widths[stop] <= width()):
             used += 2 + widths[stop]
             stop += 1
         if start > 1:
@@ -131,7 +131,7 @@ def _refusals(comparison: Comparison, marks: Sequence[str]) -> Iterator[str]:
             told = " and ".join(f"{value} in {', '.join(at)}" for value, at in places.items())
             reasons.append(f"{key} is {told}")
         line = f"not compared: {name}: {'; '.join(reasons)}"
-        yield from wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        yield from wrap(line, width(), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _places(mark: str, group: Group, said: Mapping[str, str]) -> Iterator[tuple[str, str]]:

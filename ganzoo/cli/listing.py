@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.showing import WIDTH, preset_lines, show_command
+from ganzoo.cli.arguments import json_option
+from ganzoo.cli.showing import preset_lines, show_command
+from ganzoo.cli.terminal import LEAST, width
 from ganzoo.discovery import survey
 from ganzoo.errors import UserError
 from ganzoo.hookspecs import DatasetSpec, ModelSpec
@@ -37,14 +39,12 @@ _STATES = {
     DisabledPlugin: "disabled",
 }
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-
 
 def _listing(kind: Kind) -> click.Command:
     nouns = f"{NOUNS[kind]}s" if kind == "dataset" else _PLURALS[kind]
 
     @click.command(_PLURALS[kind], help=f"List the {nouns} on offer, and where they come from.")
-    @_as_json
+    @json_option
     @click.pass_obj
     def command(registry: Registry, *, as_json: bool) -> None:
         offers = registry.all(kind)
@@ -66,7 +66,7 @@ def _table(registry: Registry, offers: Sequence[Offer[Any]]) -> Iterator[str]:
     second = max((len(offer.origin) for offer in offers), default=0)
     for offer, name in names.items():
         start = f"{name:{first}}  {offer.origin:{second}}  "
-        room = max(WIDTH - len(start), 30)
+        room = max(width() - len(start), LEAST)
         summary, *more = wrap(offer.spec.summary, room) or [""]
         yield (start + summary).rstrip()
         yield from (" " * len(start) + line for line in more)
@@ -131,7 +131,7 @@ def _presets(registry: Registry, offer: Offer[Any]) -> dict[str, Preset]:
 @click.option(
     "--no-load", is_flag=True, help="Import none: say only what would be imported, and from where."
 )
-@_as_json
+@json_option
 @click.pass_context
 def plugins_command(ctx: click.Context, *, verbose: bool, no_load: bool, as_json: bool) -> None:
     """List the plugins: loaded, broken, disabled, and why."""

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import json_option, model_argument, preset_option
+from ganzoo.cli.terminal import LEAST, width
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -18,13 +21,10 @@ if TYPE_CHECKING:
     from ganzoo.registry import Registry
     from ganzoo.settings import Row, Settings
 
-WIDTH = 100
-"""Columns that the output is made for."""
-
 
 @click.command("show")
-@click.argument("name", required=False)
-@click.option("--preset", metavar="P", help="Preset of the model; see `ganzoo models`.")
+@model_argument
+@preset_option
 @click.option(
     "--config",
     "files",
@@ -34,7 +34,7 @@ WIDTH = 100
     help="TOML file to lay over the preset.",
 )
 @click.option("--set", "texts", metavar="K=V", multiple=True, help="As in train.batch_size=64.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 @click.pass_obj
 def show_command(
     registry: Registry,
@@ -75,18 +75,22 @@ def _page(settings: Settings, presets: dict[str, Preset], table: Sequence[Row]) 
         for row in group:
             left = f"  {row.key.removeprefix(section + '.')} = {spell(row.value)}"
             right = f"{row.type}; {row.origin}"
-            gap = max(WIDTH - len(left) - len(right), 3)
-            yield f"{left}{' ' * gap}{right}"
-            yield from (f"      {line}" for line in wrap(row.help, WIDTH - 6))
-    yield "\nChange one with --set KEY=VALUE, as in: --set train.batch_size=64"
+            gap = width() - len(left) - len(right)
+            if gap > 1:
+                yield f"{left}{' ' * gap}{right}"
+            else:
+                yield left
+                yield from (f"      {line}" for line in wrap(f"({right})", width() - 6))
+            yield from (f"      {line}" for line in wrap(row.help, width() - 6))
+    yield "\nChange one with --set KEY=VALUE:\n  --set train.batch_size=64"
 
 
 def preset_lines(presets: dict[str, Preset], chosen: str, *, indent: int) -> Iterator[str]:
     """Each preset with its summary; ``chosen`` is marked."""
-    width = max(map(len, presets), default=0)
+    longest = max(map(len, presets), default=0)
     for preset in presets.values():
         mark = "*" if preset.name == chosen else " "
-        start = f"{' ' * indent}{mark} --preset {preset.name:{width}}  "
-        about, *more = wrap(preset.summary, WIDTH - len(start)) or [""]
+        start = f"{' ' * indent}{mark} --preset {preset.name:{longest}}  "
+        about, *more = wrap(preset.summary, max(width() - len(start), LEAST)) or [""]
         yield (start + about).rstrip()
         yield from (" " * len(start) + line for line in more)
