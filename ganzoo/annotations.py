@@ -59,7 +59,11 @@ def in_words(annotation: Any) -> str:
 
 def _plural(arguments: tuple[Any, ...]) -> str:
     inner = {_unannotated(argument) for argument in arguments if argument is not ...}
-    return _PLURALS.get(inner.pop(), "values") if len(inner) == 1 else "values"
+    if len(inner) != 1:
+        return "values"
+    kind = inner.pop()
+    among = ", ".join(map(str, get_args(kind))) if get_origin(kind) is Literal else ""
+    return f"values out of {among}" if among else _PLURALS.get(kind, "values")
 
 
 def arms_of(annotation: Any) -> tuple[Any, ...]:

@@ -72,9 +72,11 @@ def train(
         None if data is None else str(data),
     )
     task = prepare(registry, request, None if out is None else Path(out))
-    folder, _ = execute(task, lambda *_: [Console()] if progress else [])
+    folder, outcome = execute(task, lambda *_: [Console()] if progress else [])
     if task.tells:
-        score_run(folder.path, registry, folder.scores, quick_metrics(registry))
+        scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
+        for observer in outcome.observers:
+            observer.scored(scores)
     task.launch.accelerator.wait_for_everyone()
     return load(folder.path, registry)
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+CARD = "README.md"
+PICTURES = ("samples.png", "traversal.png")
+"""What may lie beside a model that is shared: the latest pictures of its run."""
 SCHEMA = 1
 
 
@@ -62,7 +65,7 @@ def _described(data: DataInfo) -> dict[str, Any]:
 
 def packages(settings: Settings) -> list[str]:
     """The distributions that the model needs."""
-    parts = [settings.model, *settings.losses.values()]
+    parts = [settings.model, *settings.losses.values(), *settings.muted.values()]
     if settings.prior is not None:
         parts.append(settings.prior)
     return sorted({part.package for part in parts})

@@ -40,6 +40,8 @@ class ExportedConfig:
     step: int
     averaged: list[str]
     """The networks of which an average was exported."""
+    packages: list[str]
+    """The distributions that its model, prior and losses came from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,18 +51,7 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
-    device = device_type()
-    chosen, why = choose_precision(precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device)
-    if chosen == "fp16" and device == "cpu":
-        raise UserError(
-            "fp16 does not train on a CPU", hint="Take --set train.precision=bf16 or fp32."
-        )
-    if chosen == "fp16" and second_order:
-        raise UserError(
-            f"loss.{second_order[0]} differentiates a gradient, "
-            "which fp16's loss scaling would spoil",
-            hint="Take --set train.precision=bf16 or fp32.",
-        )
+    chosen, why = settle_precision(precision, second_order)
     # torch renames the option below, but accelerate knows only the old name, which still works.
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
     accelerator = Accelerator(
@@ -114,6 +103,27 @@ def refuse(environment: Mapping[str, str]) -> None:
             "gradient accumulation is not supported: BatchNorm would still see the small batches",
             hint="Launch with --gradient_accumulation_steps 1 and set train.batch_size.",
         )
+
+
+def settle_precision(precision: Precision, second_order: Sequence[str]) -> tuple[Chosen, str]:
+    """The precision of a training on this machine, and the reason for it.
+
+    ``second_order`` names the losses that differentiate a gradient. Raises UserError where fp16
+    does not train.
+    """
+    device = device_type()
+    chosen, why = choose_precision(precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device)
+    if chosen == "fp16" and device == "cpu":
+        raise UserError(
+            "fp16 does not train on a CPU", hint="Take --set train.precision=bf16 or fp32."
+        )
+    if chosen == "fp16" and second_order:
+        raise UserError(
+            f"loss.{second_order[0]} differentiates a gradient, "
+            "which fp16's loss scaling would spoil",
+            hint="Take --set train.precision=bf16 or fp32.",
+        )
+    return chosen, why
 
 
 def choose_precision(

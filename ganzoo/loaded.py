@@ -12,17 +12,21 @@ from torch import Tensor, nn
 from ganzoo.data import (
     FactorSource,
     Images,
+    ImageSource,
     MissingSplitError,
     Rendered,
     decode,
     normalise,
     open_source,
+    sample,
 )
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG, WEIGHTS
 from ganzoo.exported import build, read_config
 from ganzoo.launch import device_type
+from ganzoo.repository import find_model
+from ganzoo.requirements import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +44,11 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Split:
-    """One split of the model's data, decoded; large ones are never in memory as a whole."""
+    """One split of the model's data, decoded; large ones are never in memory as a whole.
+
+    Of a split that is streamed it is the first 10,000 images in a shuffled order, and ``name`` says
+    so.
+    """
 
     name: str
     data: Data
@@ -160,14 +168,16 @@ class Loaded:
 
     def _open(self, name: str, settings: DataSettings) -> Split | None:
         if name == "train":
-            images = decode(open_source(settings, self.registry, settings.split), settings)
+            source = open_source(settings, self.registry, settings.split)
         else:
             try:
                 source = open_source(settings, self.registry, settings.test_split)
             except MissingSplitError:
                 return None
-            images = decode(source, settings)
-        return Split(name, images)
+        if not settings.stream or isinstance(source.content, ImageSource):
+            return Split(name, decode(source, settings))
+        images, whole = sample(source, settings)
+        return Split(name if whole else f"{name}, {len(images):,} of a stream", images)
 
     def check_code(self, name: str) -> Code:
         """The code of that name, or a UserError that names those there are."""
@@ -198,9 +208,12 @@ def load(
 ) -> Loaded:
     """Load an exported model folder, or the one in a run. Runs no code but installed plugins'.
 
+    A str that no folder has for a name may be a model of the Hugging Face Hub, ``OWNER/NAME`` or
+    ``OWNER/NAME@REVISION``; it is fetched once, and then found in the cache.
+
     Without a ``registry`` the installed plugins are looked up, without a ``device`` the accelerator
-    is taken if there is one. Raises UserError if there is no model, or it is damaged or of another
-    version.
+    is taken if there is one. Raises UserError if there is no model, it is damaged or of another
+    version, or it needs plugins that are not installed.
     """
     from ganzoo.discovery import discover
     from ganzoo.registry import Registry
@@ -208,10 +221,13 @@ def load(
 
     registry = registry or Registry(discover())
     device = device or torch.device(device_type())
-    place = Path(folder)
+    place = folder if isinstance(folder, Path) else find_model(folder).folder
     folder = model_folder(place)
     config = read_config(folder / CONFIG)
-    settings = from_table(registry, config.settings, origin=CONFIG)
+    try:
+        settings = from_table(registry, config.settings, origin=CONFIG)
+    except UserError as error:
+        raise lacking(config.packages, registry.plugins, folder / CONFIG) or error from error
     assembly = build(settings, config.data, folder / WEIGHTS)
     for network in assembly.networks.values():
         network.to(device)

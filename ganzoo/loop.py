@@ -43,6 +43,8 @@ class Outcome:
     """Median over the windows of the reports, the first left out."""
     seconds: float
     """Of this run or its continuation, from the first turn on."""
+    observers: Sequence[Observer] = ()
+    """Who was told of it, to be told the scores as well."""
 
 
 class Loop:
@@ -79,7 +81,8 @@ class Loop:
                 observer.finished(self.trainer.step)
         rates = sorted(self._rates)
         rate = rates[len(rates) // 2] if rates else None
-        return Outcome(self.trainer.step, stopped, rate, time.monotonic() - self._begun)
+        seconds = time.monotonic() - self._begun
+        return Outcome(self.trainer.step, stopped, rate, seconds, self.observers)
 
     def _turns(self, received: Received) -> signal.Signals | None:
         trainer, settings = self.trainer, self.settings
@@ -168,7 +171,7 @@ class Loop:
         self._tell(lambda observer: observer.reported(record))
         if self._best is not None:
             self._best.check(figures, self.run_.assembly)
-        symptoms = self.run_.assembly.model.symptoms(figures)
+        symptoms = self.run_.assembly.model.symptoms(figures) | self.trainer.symptoms_of_data()
         self._happened(*self._in_reports.heed(self.trainer.step, symptoms))
         self._check_progress(figures)
         self._stopwatch.go_on()

@@ -35,7 +35,7 @@ class DataInfo:
     classes: tuple[str, ...] | None = None
     """Names of the label's classes, or None without labels."""
     count: int = 0
-    """Number of training images."""
+    """Number of training images; 0 where that is not known, as of a stream."""
     further: Mapping[str, DataInfo] = field(default_factory=dict)
     """The further sources of images, by the NAME of their table ``[data.NAME]``."""
 

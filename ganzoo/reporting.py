@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ganzoo.events import Event
+    from ganzoo.metrics.scorecard import Scores
     from ganzoo.run import Run
 
 Record = Mapping[str, float | None]
@@ -53,6 +54,9 @@ class Observer:
 
     def finished(self, step: int) -> None:
         """After the last turn, or where the run ended early: by a signal or an error."""
+
+    def scored(self, scores: Scores) -> None:
+        """After a run that came to its last turn was scored; always after ``finished``."""
 
 
 class EventsFile(Observer):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ganzoo.plan import Request
     from ganzoo.registry import Registry
 
-MAY_DIFFER = "train.steps"
-"""The one setting that a continued run may change: it says when to stop, not what comes before."""
+MAY_DIFFER = ("train.steps", "train.trackers")
+"""What a continued run may change: when to stop and who is told, which decide no turn."""
 
 
 def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Request:
@@ -47,8 +47,8 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
         registry, None, files=[run.settings, *asked.files], assignments=asked.assignments
     )
     refuse_differences(run, saved, shareable(wanted), named)
-    steps = [each for each in asked.assignments if each.key == MAY_DIFFER]
-    return replace(asked, model=None, preset=None, files=[run.settings], assignments=steps)
+    changes = [each for each in asked.assignments if each.key in MAY_DIFFER]
+    return replace(asked, model=None, preset=None, files=[run.settings], assignments=changes)
 
 
 def refuse_differences(
@@ -60,7 +60,7 @@ def refuse_differences(
     problems.extend(
         f"{key}: the run's is {_say(before.get(key))}, not {_say(now.get(key))}"
         for key in sorted(before.keys() | now.keys())
-        if key not in (MAY_DIFFER, "preset") and before.get(key) != now.get(key)
+        if key not in (*MAY_DIFFER, "preset") and before.get(key) != now.get(key)
     )
     if problems:
         raise SettingsError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ganzoo import checkpoint, environment
 from ganzoo.best import BestCheckpoint, Score
-from ganzoo.data import Data, decode
+from ganzoo.data import Data, Streamed, decode, open_stream
 from ganzoo.distributed import together
 from ganzoo.errors import UserError
 from ganzoo.export import packages
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ganzoo.assembly import Assembly
+    from ganzoo.data import Source
     from ganzoo.folder import RunFolder
     from ganzoo.launch import Launch
     from ganzoo.plan import Plan
+    from ganzoo.schema import DataSettings
     from ganzoo.settings import Settings
 
 
@@ -54,8 +56,8 @@ def train(
     launch: Launch,
     observers: Sequence[Observer] = (),
     *,
-    images: Data,
-    further: Mapping[str, Data] | None = None,
+    images: Data | Streamed,
+    further: Mapping[str, Data | Streamed] | None = None,
     invite: Callable[[Run], Sequence[Observer]] = lambda _: (),
 ) -> Outcome:
     """Begin or continue the run in ``folder``; every rank calls it, only rank 0 has observers.
@@ -103,14 +105,23 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def decode_once(plan: Plan, launch: Launch) -> tuple[Data, dict[str, Data]]:
+def decode_once(
+    plan: Plan, launch: Launch
+) -> tuple[Data | Streamed, dict[str, Data | Streamed]]:
     """The training images and those of further sources, by name.
 
-    Rank 0 decodes them, the others read what it cached.
+    Rank 0 decodes what is not streamed, the others read what it cached.
     """
+    rank, world = launch.accelerator.process_index, launch.accelerator.num_processes
+
+    def opened(source: Source, settings: DataSettings) -> Data | Streamed:
+        if settings.stream:
+            return open_stream(source, settings, rank, world)
+        return decode(source, settings)
+
     with launch.accelerator.main_process_first():
         further = {
-            name: decode(source, plan.settings.further[name])
+            name: opened(source, plan.settings.further[name])
             for name, source in plan.further.items()
         }
-        return decode(plan.source, plan.settings.data), further
+        return opened(plan.source, plan.settings.data), further

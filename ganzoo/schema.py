@@ -19,6 +19,8 @@ Rate = Annotated[float, Gt(0)]
 Window = tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0)]]
 """A span of turns, [from, to]."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Tracker = Literal["tensorboard", "trackio", "wandb"]
+"""A package that keeps the curves of trainings, by accelerate's name for it."""
 
 
 def setting(
@@ -78,6 +80,9 @@ class TrainSettings:
     )
     images_every: Positive = setting(
         500, "turns between two pictures; the first comes after at most 100"
+    )
+    trackers: tuple[Tracker, ...] = setting(
+        (), "packages that are told of the run too, such as tensorboard; each has to be installed"
     )
     sync_batchnorm: bool = setting(
         default=False, help="normalise over the batch of all processes together"
@@ -178,6 +183,18 @@ class DataSettings:
         None, "side in pixels of the centre crop; the largest square if left out"
     )
     limit: Positive | None = setting(None, "train on the first n images only")
+    stream: bool = setting(
+        default=False,
+        help="decode images as they come instead of all of them once: for data too large for that",
+    )
+    shuffle_buffer: Positive = setting(
+        2048, "images of a stream of files that are held undecoded, and shuffled among each other"
+    )
+    workers: Annotated[int, Ge(0)] | None = setting(
+        None,
+        "processes that decode a stream, for each process that trains; 0 decodes between turns; "
+        "left out, one for each core that is free, 8 at most",
+    )
     broken_share: Annotated[float, Ge(0), Lt(1)] = setting(
         0.05,
         "share of images that may be unreadable (they are skipped and counted) "

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.card import write_card
 from ganzoo.errors import UserError
 from ganzoo.files import write_json
+from ganzoo.folder import RunFolder
 from ganzoo.hookspecs import MetricSpec
 from ganzoo.loaded import Loaded, load
 from ganzoo.metrics.scorecard import SCHEMA, Scores, score, to_json
@@ -52,9 +54,11 @@ def score_run(
 ) -> Scores:
     """Load the model in ``folder``, compute ``metrics``, write their scores and return them.
 
-    With ``keep_others``, the file keeps what it has besides of the same weights.
+    With ``keep_others``, the file keeps what it has besides of the same weights. The model of a run
+    gets a card that tells the scores.
     """
-    scores = score_model(load(folder, registry), registry, metrics, budget)
+    loaded = load(folder, registry)
+    scores = score_model(loaded, registry, metrics, budget)
     document = to_json(scores)
     if keep_others:
         computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
@@ -63,6 +67,8 @@ def score_run(
         write_json(scores_path, document)
     except OSError as error:
         raise UserError(f"cannot write {scores_path}: {error.strerror}") from error
+    if RunFolder(folder).is_run():
+        write_card(RunFolder(folder), loaded)
     return scores
 
 

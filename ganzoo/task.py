@@ -13,10 +13,11 @@ from accelerate.utils import broadcast_object_list
 from ganzoo.claim import TakenError, claimed
 from ganzoo.errors import UserError
 from ganzoo.folder import RUNS, RunFolder, find_run, new_names
-from ganzoo.launch import Launch, launch, refuse
+from ganzoo.launch import Launch, launch, refuse, settle_precision
 from ganzoo.plan import Plan, Request, make_plan
 from ganzoo.resume import check_out, continue_request, refuse_hopeless, refuse_links
 from ganzoo.run import Run, decode_once, train, writing
+from ganzoo.tracking import refuse_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,12 +56,22 @@ def prepare(
         run = find_run(resume)
         request = continue_request(run, request, registry)
         out = run.path
-    plan = make_plan(request, registry)
+    plan = make_checked_plan(request, registry)
     settings = plan.settings.train
     _check(registry, plan, out, resumes=run is not None)
-    second_order = [name for name, loss in plan.assembly.losses.items() if loss.second_order]
-    started = launch(settings.precision, settings.batch_size, second_order)
+    started = launch(settings.precision, settings.batch_size, _second_order(plan))
     return Task(registry, plan, started, out, resumes=run is not None)
+
+
+def make_checked_plan(request: Request, registry: Registry) -> Plan:
+    """A plan that this machine can train, as far as can be told before processes are started.
+
+    Raises UserError where it cannot.
+    """
+    plan = make_plan(request, registry)
+    refuse_absent(plan.settings.train.trackers, registry.plugins)
+    settle_precision(plan.settings.train.precision, _second_order(plan))
+    return plan
 
 
 def execute(
@@ -89,6 +100,10 @@ def execute(
         )
         task.launch.accelerator.end_training()
     return folder, outcome
+
+
+def _second_order(plan: Plan) -> list[str]:
+    return [name for name, loss in plan.assembly.losses.items() if loss.second_order]
 
 
 def _check(registry: Registry, plan: Plan, out: Path | None, *, resumes: bool) -> None:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 import random
 from copy import deepcopy
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.data import Data, Feed, normalise
+from ganzoo.data import Data, Feed, Streamed, normalise
 from ganzoo.distributed import synchronise_batchnorm
 from ganzoo.draw import Draw, mix
 from ganzoo.loss import Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from accelerate import Accelerator
-    from accelerate.optimizer import AcceleratedOptimizer
 
     from ganzoo.assembly import Assembly
     from ganzoo.model import Batch, Phase
@@ -33,10 +34,10 @@ class Trainer:
     def __init__(
         self,
         assembly: Assembly,
-        images: Data,
+        images: Data | Streamed,
         train: TrainSettings,
         accelerator: Accelerator,
-        further: Mapping[str, Data] | None = None,
+        further: Mapping[str, Data | Streamed] | None = None,
     ) -> None:
         self.assembly = assembly
         self.accelerator = accelerator
@@ -66,6 +67,7 @@ class Trainer:
         self._finite_buffers = {
             name for name, buffer in self._buffers().items() if bool(buffer.isfinite().all())
         }
+        self._rehearsing = False
         if accelerator.num_processes > 2:
             self._rehearse()
 
@@ -78,14 +80,14 @@ class Trainer:
         prepared: nn.Module = self.accelerator.prepare(network)
         return prepared
 
-    def _make_optimisers(self) -> dict[tuple[str, ...], AcceleratedOptimizer]:
-        optimisers = {}
+    def _make_optimisers(self) -> dict[tuple[str, ...], torch.optim.AdamW]:
+        optimisers: dict[tuple[str, ...], torch.optim.AdamW] = {}
         for phase in self.assembly.phases:
             if phase.trains in optimisers:
                 continue
             settings = self.assembly.optim[phase.name]
             parameters = [parameter for name in phase.trains for parameter in self._trainable[name]]
-            optimiser = torch.optim.AdamW(
+            optimisers[phase.trains] = torch.optim.AdamW(
                 parameters,
                 lr=settings.lr,
                 betas=settings.betas,
@@ -93,11 +95,19 @@ class Trainer:
                 weight_decay=settings.weight_decay,
                 fused=self.accelerator.device.type in ("cpu", "cuda"),
             )
-            optimisers[phase.trains] = self.accelerator.prepare(optimiser)
         return optimisers
 
     def turn(self) -> None:
         """One turn. Never waits for the device."""
+        for _ in self.parts():
+            pass
+
+    def parts(self) -> Iterator[str]:
+        """One turn, part by part; the name of each part comes once it has been asked for.
+
+        The parts are ``batch``, ``share``, every step of a phase by the name of the phase, and
+        ``average``. A turn that is left before its last part is only half taken.
+        """
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         self._reseed(rank)
         draw = Draw(
@@ -110,8 +120,10 @@ class Trainer:
             self.assembly.prior,
         )
         first = self._batch(0)
+        yield "batch"
         self._unfreeze(self.nets)
         shared = self.assembly.model.share(self.nets, first, draw.within("share"))
+        yield "share"
         extra_batches = 0
         for phase in self.assembly.phases:
             if self.step % phase.every:
@@ -121,9 +133,12 @@ class Trainer:
                 if repeat and phase.fresh:
                     extra_batches += 1
                     batch, place = self._batch(extra_batches), repeat
+                    yield "batch"
                 self._take(phase, batch, draw.within(phase.name, place), shared)
+                yield phase.name
         self._average()
         self.step += 1
+        yield "average"
 
     def _rehearse(self) -> None:
         """Take a turn in which everything is due, and take it back.
@@ -138,7 +153,9 @@ class Trainer:
         every = math.lcm(*intervals)
         ramped = max((term.ramp[1] for term in terms if term.ramp), default=0)
         self.step = every * (ramped // every + 1)
+        self._rehearsing = True
         self.turn()
+        self._rehearsing = False
         self.load_state_dict(state, rank_state)
 
     def _take(self, phase: Phase, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> None:
@@ -156,12 +173,22 @@ class Trainer:
                 for name, figure in report.items():
                     self._note(name, figure)
             self._note(f"loss/{phase.name}/{term.loss}", value.detach())
-            values.append(weight * value)
-        self.accelerator.backward(sum(values))
+            values.append(value if weight == 1 else weight * value)
         optimiser = self.optimisers[phase.trains]
         for group in optimiser.param_groups:
             group["lr"] = self.assembly.optim[phase.name].rate_at(self.step) * self._slowing
-        optimiser.step()
+        self._descend(reduce(add, values), optimiser)
+
+    def _descend(self, loss: Tensor, optimiser: torch.optim.AdamW) -> None:
+        # Not by accelerate, which looks for optional packages on the disk in every step.
+        scaler = self.accelerator.scaler
+        if scaler is None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        else:
+            scaler.scale(loss).backward()
+            scaler.step(optimiser)
+            scaler.update()
         optimiser.zero_grad()
 
     @property
@@ -172,7 +199,8 @@ class Trainer:
     def _batch(self, number: int) -> dict[str, Tensor]:
         """The slice of this rank of batch ``number`` of this turn."""
         size = self.train.batch_size
-        position = (self.step * self._batches_a_turn + number) * size
+        turn = 0 if self._rehearsing else self.step  # a stream would have to be read up to there
+        position = (turn * self._batches_a_turn + number) * size
         start = self.accelerator.process_index * self._share
         batch = self._feed.batch(position, size, slice(start, start + self._share))
         return normalise(batch, self.assembly.model.image_range)
@@ -182,9 +210,12 @@ class Trainer:
         return self._batch(0)
 
     def real_images(self, n: int) -> dict[str, Tensor]:
-        """A batch of the first ``n`` images (or all there are), the same on every rank."""
-        n = min(n, self.assembly.data.count)
-        return normalise(self._feed.batch(0, n, slice(0, n)), self.assembly.model.image_range)
+        """A batch of the first ``n`` images (or all there are); of a stream, those of this rank."""
+        return normalise(self._feed.first(n), self.assembly.model.image_range)
+
+    def symptoms_of_data(self) -> dict[str, str]:
+        """What has turned out to be wrong with images that are read on the way, by their source."""
+        return self._feed.flaws
 
     def _unfreeze(self, names: Mapping[str, Any] | tuple[str, ...]) -> None:
         """Let these networks have gradients, and no other."""
@@ -195,7 +226,11 @@ class Trainer:
     def _reseed(self, rank: int) -> None:
         """Make whatever a network draws for itself a function of (seed, step, rank) too."""
         seed = mix(self.train.seed, self.step, "defaults", rank)
-        torch.manual_seed(seed)
+        # torch.manual_seed would go through every kind of device that torch knows.
+        torch.default_generator.manual_seed(seed)
+        device = self.accelerator.device
+        if device.type != "cpu":
+            torch.get_device_module(device).manual_seed(seed)
         random.seed(seed)
         # The global generator is what a plugin may use unknowingly.
         np.random.seed(seed % 2**32)
@@ -232,7 +267,7 @@ class Trainer:
         statistics (``q.head.weight``), their averages, and the optimisers' moments.
         """
         found = {key: self._sums[key] for key in sorted(self._sums)}
-        names = {}
+        names: dict[Tensor, str] = {}
         for network, net in self.networks().items():
             for name, parameter in net.named_parameters():
                 found[f"{network}.{name}"] = parameter
@@ -244,9 +279,9 @@ class Trainer:
             for name, parameter in average.named_parameters():
                 found[f"average of {network}.{name}"] = parameter
         for optimiser in self.optimisers.values():
-            for parameter, state in optimiser.state.items():
+            for moved, state in optimiser.state.items():
                 for moment in ("exp_avg", "exp_avg_sq"):
-                    found[f"{moment} of {names[parameter]}"] = state[moment]
+                    found[f"{moment} of {names[moved]}"] = state[moment]
         return found
 
     def _buffers(self) -> dict[str, Tensor]:

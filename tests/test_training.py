@@ -249,6 +249,44 @@ def test_state_taken_back_goes_on_to_the_bit() -> None:
         assert torch.equal(value, second.averages["generator"].state_dict()[key])
 
 
+def test_the_parts_of_a_turn_are_a_turn() -> None:
+    whole, by_parts = (trainer_of(model={"repeats": 2}, ema_decay=0.9) for _ in range(2))
+    run_turns(whole, 2)
+    for _ in range(2):
+        parts = list(by_parts.parts())
+        assert parts == ["batch", "share", "critic", "batch", "critic", "generator", "average"]
+    assert by_parts.step == 2
+    assert same(weights_of(whole), weights_of(by_parts))
+
+
+def test_a_scaled_loss_moves_the_weights_as_an_unscaled_one_does() -> None:
+    plain, scaled = trainer_of(), trainer_of()
+    run_turns(plain, 3)
+    scaled.accelerator.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    try:
+        run_turns(scaled, 3)
+    finally:
+        scaled.accelerator.scaler = None
+    assert scaler.get_scale() == 2.0**10
+    # A power of two takes no digit away.
+    assert same(weights_of(plain), weights_of(scaled))
+
+
+def test_an_overflow_is_skipped_and_lowers_the_scale() -> None:
+    trainer = trainer_of({"players": loss_part(Players, weight={"critic": 1.0})})
+    before = weights_of(trainer)["discriminator.layers.1.weight"]
+    trainer.accelerator.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    try:
+        trainer.optimisers[("discriminator",)].param_groups[0]["params"][0].register_hook(
+            lambda gradient: gradient * torch.inf
+        )
+        run_turns(trainer, 1)
+    finally:
+        trainer.accelerator.scaler = None
+    assert scaler.get_scale() == 2.0**126
+    assert torch.equal(weights_of(trainer)["discriminator.layers.1.weight"], before)
+
+
 def test_the_average_follows_the_generator() -> None:
     trainer = trainer_of(ema_decay=0.5)
     start = trainer.averages["generator"][0].weight.clone()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import json_option, run_argument
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 100_000
 """Images that a command draws or reads at most: they are in memory together."""
-RUN_HELP = "RUN is a run folder or an exported model folder; left out, the newest run."
+RUN_HELP = (
+    "RUN is a run folder, an exported model folder, or a model of the Hugging Face Hub (OWNER/NAME "
+    "or OWNER/NAME@REVISION), of which the output goes into ./OWNER-NAME; left out, the newest run."
+)
 
 
 @click.command("sample", epilog=RUN_HELP)
-@click.argument("run", required=False)
+@run_argument
 @click.option(
     "-n",
     "count",
@@ -57,18 +61,18 @@ def sample_command(
     """Draw images from a trained model into one PNG."""
     from ganzoo.pictures import grid
 
-    folder, loaded = _load(run, registry)
+    place, loaded = _load(run, registry)
     fixed = dict(_parse_code(loaded, text) for text in codes)
     latents = loaded.with_codes(loaded.draw(count, seed), fixed)
     columns = min(10, round(count**0.5 + 0.49))
     picture = grid(loaded.generate(latents, seed), columns=columns, span=loaded.model.image_range)
-    _save(picture, output or folder.path / "sample.png")
+    _save(picture, output or place.path / "sample.png")
 
 
 @click.command(
     "traverse", epilog=RUN_HELP, short_help="Move one code, keep the rest: a sheet and a GIF."
 )
-@click.argument("run", required=False)
+@run_argument
 @click.option(
     "--code", "codes", metavar="NAME", multiple=True, help="Code to move; left out, each in turn."
 )
@@ -102,7 +106,7 @@ def traverse_command(
     from ganzoo.pictures import save_gif, traversal_frames, traversal_sheet
     from ganzoo.previews import FRAMES, traversals
 
-    folder, loaded = _load(run, registry)
+    place, loaded = _load(run, registry)
     known = {} if loaded.prior is None else loaded.prior.codes
     if not known:
         raise UserError(
@@ -117,7 +121,7 @@ def traverse_command(
         )
     chosen = codes or tuple(known)
     # The names of codes come with the run, which may be anybody's.
-    path = output or folder.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
+    path = output or place.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
     assert loaded.prior is not None
     moved = partial(
         traversals,
@@ -140,7 +144,7 @@ def traverse_command(
 
 
 @click.command("eval", epilog=RUN_HELP, short_help="Score a trained model with every metric.")
-@click.argument("run", required=False)
+@run_argument
 @click.option(
     "--images",
     "budget",
@@ -155,7 +159,7 @@ def traverse_command(
     help="Metric to compute, repeatable; scores.json keeps the others of this model. "
     "[default: every metric]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+@json_option
 @click.pass_obj
 def eval_command(
     registry: Registry,
@@ -166,16 +170,16 @@ def eval_command(
     as_json: bool,
 ) -> None:
     """Score a trained model with every metric there is, into scores.json of the run."""
-    from ganzoo.folder import find_run
     from ganzoo.metrics.scorecard import render, to_json
+    from ganzoo.repository import find_model
     from ganzoo.scoring import BUDGET, score_run
 
     chosen = [registry.find("metric", name) for name in dict.fromkeys(names)]
-    folder = find_run(run)
+    model = find_model(run)
     scores = score_run(
-        folder.path,
+        model.folder,
         registry,
-        folder.scores,
+        model.output.scores,
         chosen or registry.all("metric"),
         budget or BUDGET,
         keep_others=bool(chosen),
@@ -185,7 +189,7 @@ def eval_command(
 
 @click.command("runs")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option
 def runs_command(*, folder: Path | None, as_json: bool) -> None:
     """List the runs in FOLDER (runs/), the newest first."""
     from ganzoo.export import CONFIG
@@ -218,11 +222,11 @@ def _line(run: Overview, width: int) -> str:
 
 
 def _load(run: str | None, registry: Registry) -> tuple[RunFolder, Loaded]:
-    from ganzoo.folder import find_run
     from ganzoo.loaded import load
+    from ganzoo.repository import find_model
 
-    folder = find_run(run)
-    return folder, load(folder.path, registry)
+    model = find_model(run)
+    return model.output, load(model.folder, registry)
 
 
 def _parse_code(loaded: Loaded, text: str) -> tuple[str, float]:

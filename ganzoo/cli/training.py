@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganzoo.cli.arguments import complete_runs, data_option, model_argument, preset_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,11 +23,9 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("name", required=False)
-@click.option("--preset", metavar="P", help="Preset of the model; see `ganzoo models`.")
-@click.option(
-    "--data", metavar="D", help="A data set's name, a Hub id, a folder of images, or files."
-)
+@model_argument
+@preset_option
+@data_option
 @click.option("--steps", metavar="N", help="Turns to train for (train.steps).")
 @click.option("--seed", metavar="S", help="Seed of everything that is drawn (train.seed).")
 @click.option(
@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     help="One setting, as in train.batch_size=64.",
 )
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--resume", metavar="RUN", help="Continue this run from its newest checkpoint.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Continue this run from its newest checkpoint.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
 @click.pass_obj
@@ -146,7 +151,8 @@ def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list
 def _images(data: DataInfo) -> str:
     channels, height, width = data.image_shape
     colours = "grey" if channels == 1 else "colour"
-    return f"{data.count:,} {colours} images, {height}x{width}"
+    count = f"{data.count:,}" if data.count else "streamed"
+    return f"{count} {colours} images, {height}x{width}"
 
 
 def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
@@ -164,6 +170,8 @@ def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool)
     click.echo("Scoring the model ...", err=True)
     metrics = quick_metrics(task.registry)
     scores = score_run(folder.path, task.registry, folder.scores, metrics)
+    for observer in outcome.observers:
+        observer.scored(scores)
     if as_json:
         click.echo(json.dumps({"folder": str(folder.path), **to_json(scores)}, indent=2))
         return

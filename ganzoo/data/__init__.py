@@ -2,6 +2,7 @@
 
 ``open_source`` finds a split, ``decode`` makes it one array of bytes, ``Order`` says which image
 comes when, ``Feed`` deals out batches, and ``normalise`` brings one into the range of a model.
+A split that is too large for an array is left by ``open_stream`` to be decoded as it comes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ganzoo.data.order import Order
 from ganzoo.data.scale import normalise, to_uint8
 from ganzoo.data.source import FactorSource, ImageSource, NativeShape, Source
 from ganzoo.data.splits import MissingSplitError
+from ganzoo.data.streamed import Streamed, open_stream, sample
 
 __all__ = [
     "Data",
@@ -26,8 +28,11 @@ __all__ = [
     "Order",
     "Rendered",
     "Source",
+    "Streamed",
     "decode",
     "normalise",
     "open_source",
+    "open_stream",
+    "sample",
     "to_uint8",
 ]

@@ -17,6 +17,8 @@ from ganzoo.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa  # type: ignore[import-untyped]
+
 _LABEL_NAMES = ("label", "labels", "class", "fine_label", "cls")
 _MOST_CLASSES = 100_000
 """Integers beyond this are no classes."""
@@ -36,35 +38,33 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The two columns of a ``datasets.Dataset`` that matter, undecoded."""
+class Table:
+    """The two columns of a table that matter, undecoded; a kind of it says how rows are had."""
 
-    table: datasets.Dataset
+    table: datasets.Dataset | datasets.IterableDataset
     image: str
     label: str | None = None
     root: Path | None = None
     """The folder that relative paths start at."""
     folders: tuple[Path, ...] | None = None
     """The folders that a file named by a row must lie in, links followed; None means anywhere."""
+    remote: str | None = None
+    """How the address of a file on the Hub begins that a row may name."""
 
-    def __len__(self) -> int:
-        return len(self.table)
+    @cached_property
+    def arrow(self) -> Any:
+        """The table with these columns alone, which gives parts of it as ``pyarrow.Table``."""
+        wanted = [self.image] if self.label is None else [self.image, self.label]
+        return self.table.select_columns(wanted).with_format("arrow")
 
-    def take(self, indices: range | list[int]) -> list[Encoded]:
-        """The rows ``indices``; a range of step 1 is read in one piece."""
-        key = slice(indices.start, indices.stop) if isinstance(indices, range) else indices
-        part = self._arrow[key]
+    def encoded(self, part: pa.Table, numbers: Iterable[int]) -> list[Encoded]:
+        """The rows of a part of the table, which messages number like this."""
         images = part.column(self.image).to_pylist()
         labels = part.column(self.label).to_pylist() if self.label else [None] * len(images)
         return [
             self._encoded(row, image, label)
-            for row, image, label in zip(indices, images, labels, strict=True)
+            for row, image, label in zip(numbers, images, labels, strict=True)
         ]
-
-    @cached_property
-    def _arrow(self) -> Any:
-        wanted = [self.image] if self.label is None else [self.image, self.label]
-        return self.table.select_columns(wanted).with_format("arrow")
 
     def _encoded(self, row: int, image: Any, label: int | None) -> Encoded:
         content, path = image, image
@@ -79,12 +79,15 @@ class Rows:
     def _place(self, file: str) -> str | UnreadableError:
         """Where a file is that a row names; a row must not name files that the data has not."""
         *members, path = file.split("::")  # how `datasets` writes a member of an archive
+        zipped = all(member.startswith("zip://") for member in members)
+        if self.remote is not None and path.startswith(self.remote) and zipped:
+            return file
         if self.root is not None:
             path = str(self.root / path)
         if self.folders is not None:
             place = Path(os.path.normpath(path))
             inside = any(place.is_relative_to(os.path.normpath(each)) for each in self.folders)
-            if not inside or not all(member.startswith("zip://") for member in members):
+            if not (inside and zipped):
                 return UnreadableError("it names a file outside of the data")
         return "::".join([*members, path])
 
@@ -98,23 +101,37 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Rows(Table):
+    """A ``datasets.Dataset``: any row can be had at any time."""
+
+    table: datasets.Dataset
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, indices: range | list[int]) -> list[Encoded]:
+        """The rows ``indices``; a range of step 1 is read in one piece."""
+        key = slice(indices.start, indices.stop) if isinstance(indices, range) else indices
+        return self.encoded(self.arrow[key], indices)
+
+
+@dataclass(frozen=True)
 class Columns:
-    """The image column, the label column if there is one, and the names of its classes."""
+    """The image column, and the label column if there is one."""
 
     image: str
     label: str | None
-    classes: tuple[str, ...] | None
 
 
 def find_columns(
-    table: datasets.Dataset,
+    features: datasets.Features,
     name: str,
     *,
     image: str | None = None,
     label: str | None = None,
     paths: bool = False,
 ) -> Columns:
-    """Find the columns of ``table`` by their type, or take those that are named.
+    """Find the columns of a table by their ``features``, or take those that are named.
 
     Images are ``Image`` features, else structs with ``bytes``, else binary columns. Labels are
     ``ClassLabel`` features, else integers under a usual name. ``paths`` lets the named image column
@@ -124,11 +141,8 @@ def find_columns(
         UserError: no image column, more than one, or a named one that is missing or of a wrong
         type.
     """
-    features = table.features
     image = _image_column(features, name, image, paths=paths)
-    label = _label_column(features, name, label)
-    classes = None if label is None else _classes(table, name, label)
-    return Columns(image, label if classes is not None else None, classes)
+    return Columns(image, _label_column(features, name, label))
 
 
 def _image_column(
@@ -183,8 +197,12 @@ def _label_column(features: datasets.Features, name: str, wanted: str | None) ->
     return next(iter(usual or found), None)
 
 
-def _classes(table: datasets.Dataset, name: str, label: str) -> tuple[str, ...] | None:
-    """Names of the classes of a column; None if nothing in it is labelled."""
+def classes_of(table: datasets.Dataset, name: str, label: str) -> tuple[str, ...] | None:
+    """Names of the classes of the column ``label``; None if nothing in it is labelled.
+
+    Raises:
+        UserError: its numbers are no class numbers.
+    """
     feature = table.features[label]
     values = [int(value) for value in table.unique(label) if value is not None]
     if all(value == UNLABELLED for value in values):

@@ -162,7 +162,7 @@ def _opened(content: bytes | str | UnreadableError | None) -> Iterator[Image.Ima
 def _stream(content: bytes | str) -> io.BytesIO | str:
     if isinstance(content, bytes):
         return io.BytesIO(content)
-    if "::" in content:  # how `datasets` writes a member of an archive
+    if "://" in content:  # a member of an archive (zip://NAME::ARCHIVE), or a file on the Hub
         import fsspec  # type: ignore[import-untyped]
 
         with fsspec.open(content) as member:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from ganzoo.data.ahead import Ahead
 from ganzoo.data.order import Order
+from ganzoo.data.streamed import Streamed
 from ganzoo.draw import mix
 
 if TYPE_CHECKING:
@@ -25,19 +27,69 @@ class Feed:
     """
 
     def __init__(
-        self, images: Data, further: Mapping[str, Data], seed: int, device: torch.device
+        self,
+        images: Data | Streamed,
+        further: Mapping[str, Data | Streamed],
+        seed: int,
+        device: torch.device,
     ) -> None:
-        self._main = images.to(device), Order(len(images), seed)
+        self._main = _dealt(images, seed, device)
         self._further = {
-            name: (data.to(device), Order(len(data), mix(seed, "data", name)))
-            for name, data in further.items()
+            name: _dealt(data, mix(seed, "data", name), device) for name, data in further.items()
         }
 
     def batch(self, position: int, size: int, mine: slice) -> dict[str, Tensor]:
         """The part ``mine`` of the global batch of ``size`` from ``position`` on; images uint8."""
-        data, order = self._main
-        batch = data.gather(order.indices(position, size)[mine])
-        for name, (data, order) in self._further.items():
-            parts = data.gather(order.indices(position, size)[mine])
+        batch = self._main.batch(position, size, mine)
+        for name, dealt in self._further.items():
+            parts = dealt.batch(position, size, mine)
             batch |= {f"{name}.{key}": value for key, value in parts.items()}
         return batch
+
+    def first(self, n: int) -> dict[str, Tensor]:
+        """A batch of the first ``n`` images (or all there are), the same at any time."""
+        batch = self._main.first(n)
+        for name, dealt in self._further.items():
+            batch |= {f"{name}.{key}": value for key, value in dealt.first(n).items()}
+        return batch
+
+    @property
+    def flaws(self) -> dict[str, str]:
+        """Sentences on broken images that were only found on the way, by the name of the data."""
+        dealt = {"data": self._main} | {
+            f"data.{name}": each for name, each in self._further.items()
+        }
+        return {name: each.flaw for name, each in dealt.items() if each.flaw is not None}
+
+
+class _Dealt(Protocol):
+    """One source of images in an order."""
+
+    def batch(self, position: int, size: int, mine: slice) -> dict[str, Tensor]: ...
+
+    def first(self, n: int) -> dict[str, Tensor]: ...
+
+    @property
+    def flaw(self) -> str | None: ...
+
+
+class _Ordered:
+    """Images that can be had by index, in the order of a seed."""
+
+    flaw = None
+
+    def __init__(self, data: Data, seed: int) -> None:
+        self._data = data
+        self._order = Order(len(data), seed)
+
+    def batch(self, position: int, size: int, mine: slice) -> dict[str, Tensor]:
+        return self._data.gather(self._order.indices(position, size)[mine])
+
+    def first(self, n: int) -> dict[str, Tensor]:
+        return self._data.gather(self._order.indices(0, min(n, len(self._data))))
+
+
+def _dealt(data: Data | Streamed, seed: int, device: torch.device) -> _Dealt:
+    if isinstance(data, Streamed):
+        return Ahead(data, seed, device)
+    return _Ordered(data.to(device), seed)

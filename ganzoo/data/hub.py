@@ -36,12 +36,13 @@ def load_local(
     folder: str | None = None,
     files: dict[str, list[str]] | None = None,
     state: str = "",
-) -> Mapping[str, datasets.Dataset]:
+    stream: bool = False,
+) -> Mapping[str, Any]:
     """All splits of local data: what a ``builder`` of ``datasets`` makes of a folder or of files.
 
     The path of a folder as ``builder`` leaves it to ``datasets`` to find out what is in there; then
     ``state`` must change with its content, as ``datasets`` would take what it once read in a folder
-    of that name.
+    of that name. With ``stream`` nothing is copied, and tables are ``datasets.IterableDataset``.
 
     Raises:
         UserError: they cannot be read.
@@ -50,7 +51,12 @@ def load_local(
         try:
             cache = Path(datasets.config.HF_DATASETS_CACHE, f"ganzoo-{state}") if state else None
             loaded = datasets.load_dataset(
-                builder, config, data_dir=folder, data_files=files, cache_dir=cache
+                builder,
+                config,
+                data_dir=folder,
+                data_files=files,
+                cache_dir=cache,
+                streaming=stream,
             )
         except Exception as error:  # the builders raise nearly anything
             if any(words in f"{error} {_reason(error)}" for words in _NO_ROWS):
@@ -76,9 +82,11 @@ def load_saved(name: str, path: str) -> Mapping[str, datasets.Dataset]:
 
 
 def load_hub(
-    name: str, *, config: str | None, revision: str | None
-) -> Mapping[str, datasets.Dataset]:
+    name: str, *, config: str | None, revision: str | None, stream: bool = False
+) -> Mapping[str, Any]:
     """All splits of a data set on the Hugging Face Hub, or of its cached copy without network.
+
+    With ``stream`` nothing is fetched yet, and tables are ``datasets.IterableDataset``.
 
     Raises:
         OfflineError: neither is there.
@@ -90,7 +98,7 @@ def load_hub(
             stack.enter_context(_set(datasets.config, HF_HUB_OFFLINE=True))
             stack.enter_context(_set(huggingface_hub.constants, HF_HUB_OFFLINE=True))
         try:
-            loaded = datasets.load_dataset(name, config, revision=revision)
+            loaded = datasets.load_dataset(name, config, revision=revision, streaming=stream)
         except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:
             hint = "--set data.config=NAME and data.revision=NAME choose a variant of it."
             raise UserError(

@@ -82,7 +82,7 @@ class Rendered:
     def gather(self, indices: Tensor) -> dict[str, Tensor]:
         """The batch ``indices``, int64 (n,): ``image`` as uint8, and what else the plugin gives."""
         batch = self.source.gather(indices)
-        return {name: _send(value, self.device) for name, value in batch.items()}
+        return {name: send(value, self.device) for name, value in batch.items()}
 
     def to(self, device: torch.device) -> Rendered:
         """Put batches on ``device``."""
@@ -91,11 +91,11 @@ class Rendered:
 
 def _pick(values: Tensor, indices: Tensor, device: torch.device) -> Tensor:
     if values.device == indices.device:
-        return _send(values[indices], device)
-    return _send(values[_send(indices, values.device)], device)
+        return send(values[indices], device)
+    return send(values[send(indices, values.device)], device)
 
 
-def _send(value: Tensor, device: torch.device) -> Tensor:
+def send(value: Tensor, device: torch.device) -> Tensor:
     """Copy to ``device`` without making the host wait for it."""
     if value.device.type == "cpu" and device.type == "cuda":
         value = value.pin_memory()

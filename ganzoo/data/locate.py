@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import datasets
 
-from ganzoo.data.columns import Rows, find_columns
+from ganzoo.data.columns import Rows, classes_of, find_columns
 from ganzoo.data.convert import SUFFIXES
 from ganzoo.data.folder import list_files, only_images, open_image_folder
 from ganzoo.data.hub import OfflineError, caches, load_hub, load_local, load_saved
+from ganzoo.data.shards import Shards, features_of
 from ganzoo.data.source import ImageSource, Source
-from ganzoo.data.splits import find_split, find_splits, is_split
+from ganzoo.data.splits import find_split, find_splits, is_split, same_split
 from ganzoo.errors import UserError, did_you_mean
 from ganzoo.places import local
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ganzoo.schema import DataSettings
 
 _BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".csv": "csv", ".tar": "webdataset"}
+HUB = "hf://"
+"""How addresses on the Hub begin."""
 _METADATA = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
 _SAVED = frozenset({"dataset_dict.json", "state.json"})
 
@@ -103,7 +106,9 @@ def _open_folder(settings: DataSettings, path: Path, split: str) -> Source:
         )
     stats = [(str(file), *_size_and_time(path / file)) for file in files]
     state = hashlib.blake2b(repr((str(path), stats)).encode(), digest_size=8).hexdigest()
-    loaded = load_local(settings.name, str(path), config=settings.config, state=state)
+    loaded = load_local(
+        settings.name, str(path), config=settings.config, state=state, stream=settings.stream
+    )
     source = _tabular(settings, loaded, split, (path, *caches()), root=path)
     return replace(source, fingerprint=f"{source.fingerprint}-{state}")
 
@@ -132,7 +137,8 @@ def _open_files(settings: DataSettings, files: Sequence[Path], split: str) -> So
         parts[words[0] if words else ""].append(str(file))
     if len(files) == 1 or "" in parts:
         parts = defaultdict(list, train=[str(file) for file in files])
-    loaded = load_local(settings.name, builder, files=dict(parts))
+    stream = settings.stream and builder != "csv"  # which holds paths alone
+    loaded = load_local(settings.name, builder, files=dict(parts), stream=stream)
     folder = files[0].parent
     return _tabular(settings, loaded, split, (folder, *caches()), root=folder)
 
@@ -141,7 +147,9 @@ def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
     name = settings.name
     near = did_you_mean(name, [offer.name for offer in registry.all("dataset")])
     try:
-        loaded = load_hub(name, config=settings.config, revision=settings.revision)
+        loaded = load_hub(
+            name, config=settings.config, revision=settings.revision, stream=settings.stream
+        )
     except OfflineError as error:
         raise UserError(
             f"{name!r} is no file or folder here, and cannot be had from the Hugging Face Hub "
@@ -149,35 +157,62 @@ def _open_hub(settings: DataSettings, registry: Registry, split: str) -> Source:
         ) from error
     except UserError as error:
         raise UserError(f"{error.what}{near}", hint=error.hint) from error
-    return _tabular(settings, loaded, split, caches())
+    return _tabular(settings, loaded, split, caches(), remote=f"{HUB}datasets/{name}@")
 
 
 def _tabular(
     settings: DataSettings,
-    splits: Mapping[str, datasets.Dataset],
+    splits: Mapping[str, datasets.Dataset | datasets.IterableDataset],
     split: str,
     folders: tuple[Path, ...] | None = None,
     *,
     root: Path | None = None,
+    remote: str | None = None,
 ) -> Source:
-    """A split of a table. Its rows may name files in ``folders``, relative ones below ``root``."""
+    """A split of a table. Its rows may name files in ``folders``, relative ones below ``root``.
+
+    Those of a stream may also name files whose address begins with ``remote``.
+    """
     name = settings.name
     found = find_splits(name, split, splits)
     split = "+".join(found)
     tables = [splits[part] for part in found]
     table = tables[0] if len(tables) == 1 else datasets.concatenate_datasets(tables)
-    if not len(table):
+    streams = isinstance(table, datasets.IterableDataset)
+    if not streams and not len(table):
         raise UserError(f"split {split!r} of {name!r} is empty")
+    features = features_of(table, name) if streams else table.features
     columns = find_columns(
-        table,
+        features,
         name,
         image=settings.image_column,
         label=settings.label_column,
         paths=root is not None,
     )
-    rows = Rows(table, columns.image, columns.label, root, folders)
+    if streams:
+        shards = Shards(table, columns.image, columns.label, root, folders, remote, name)
+        return _sharded(settings, split, shards, features)
+    label = columns.label
+    classes = None if label is None else classes_of(table, name, label)
+    rows = Rows(table, columns.image, label if classes is not None else None, root, folders)
     fingerprint = str(table._fingerprint)  # noqa: SLF001 - its only name
-    return Source(name, split, rows, columns.classes, fingerprint)
+    return Source(name, split, rows, classes, fingerprint)
+
+
+def _sharded(
+    settings: DataSettings, split: str, shards: Shards, features: datasets.Features
+) -> Source:
+    """A split that is only read in order; it has labels if there are names for its classes."""
+    label = shards.label
+    feature = None if label is None else features[label]
+    classes = tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+    notes = []
+    if classes is None and label is not None:
+        shards = replace(shards, label=None)
+        notes.append(f"no labels: a stream needs names of classes, which column {label!r} has not")
+    if same_split(split, settings.split):
+        shards = replace(shards, limit=settings.limit)
+    return Source(settings.name, split, shards, classes, "", tuple(notes))
 
 
 def _offered(registry: Registry) -> str:

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ganzoo.data.columns import Rows, sample_indices
-from ganzoo.data.convert import Header, UnreadableError, read_header
+from ganzoo.data.convert import Header, Target, UnreadableError, read_header
+from ganzoo.data.shards import Shards
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ganzoo.schema import DataSettings
+
 _SAMPLE = 64
+_SMALL = 128 * 128
+"""Pixels of an image up to which a thread for it costs more than it brings."""
 
 
 @runtime_checkable
@@ -85,7 +90,7 @@ class Source:
 
     name: str
     split: str
-    content: Rows | ImageSource
+    content: Rows | Shards | ImageSource
     classes: tuple[str, ...] | None
     fingerprint: str
     """Changes with the content of the split."""
@@ -93,18 +98,37 @@ class Source:
     """What a person should know about how the split was found, a sentence each."""
 
     def __len__(self) -> int:
-        return len(self.content)
+        """The number of images; 0 where that is only known once all were read."""
+        return 0 if isinstance(self.content, Shards) else len(self.content)
 
-    def native_shape(self) -> NativeShape:
-        """Look at up to 64 images, spread over the split.
+    def target(self, settings: DataSettings) -> Target:
+        """What every image is made into.
 
         Raises:
-            UserError: not one of them is an image.
+            UserError: images of one size are asked for, but theirs differ, and none is set.
         """
-        if not isinstance(self.content, Rows):
+        native = self.native_shape()
+        side = settings.size or settings.crop or native.side
+        if side is None:
+            low, high = native.sizes[0], native.sizes[-1]
+            raise UserError(
+                f"the images of {self.name!r} differ in size: {_by(low)}, {_by(high)} and so on",
+                hint="Say what size they are to be made, for example --set data.size=64",
+            )
+        return Target(side, settings.channels or native.channels, settings.crop)
+
+    def native_shape(self) -> NativeShape:
+        """Look at up to 64 images: spread over the split, or the first ones of a stream.
+
+        Raises:
+            UserError: not one of them is an image, or there are none.
+        """
+        if isinstance(self.content, ImageSource):
             channels, height, width = self.content.image_shape
             return NativeShape(((height, width),), channels)
         headers, flaws = self._looked_at
+        if not headers and not flaws:
+            raise UserError(f"{self.name!r} is empty: there are no rows in it")
         if not headers:
             raise UserError(
                 f"{self.name!r}: none of {len(flaws)} images looked at can be read: {flaws[0]}"
@@ -114,17 +138,30 @@ class Source:
         grey = all(header.grey for header in headers)
         return NativeShape(tuple(sorted(sizes)), 1 if grey else 3)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether there are images of more pixels than one thread decodes as fast as several."""
+        return max(height * width for height, width in self.native_shape().sizes) > _SMALL
+
     @cached_property
     def _looked_at(self) -> tuple[list[Header], list[str]]:
         """The headers of a sample of the images, and what is wrong with those that have none."""
         headers: list[Header] = []
         flaws: list[str] = []
-        assert isinstance(self.content, Rows), "images made on demand have no headers"
+        assert not isinstance(self.content, ImageSource), "images made on demand have no headers"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about odd but readable files
-            for item in self.content.take(sample_indices(len(self), _SAMPLE)):
+            for item in (
+                self.content.first(_SAMPLE)
+                if isinstance(self.content, Shards)
+                else self.content.take(sample_indices(len(self), _SAMPLE))
+            ):
                 try:
                     headers.append(read_header(item.content))
                 except UnreadableError as error:  # counted when all images are decoded
                     flaws.append(f"{item.name} ({error})")
         return headers, flaws
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

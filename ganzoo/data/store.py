@@ -4,10 +4,15 @@ An entry is one file: an array of images and one of labels, both as ``.npy``, an
 JSON. It appears under its key once it is complete. So a reader finds a whole entry or none, whoever
 else writes it or is killed meanwhile; of two writers the last one stays, and what the other has
 mapped stays readable to it.
+
+All entries together fill no more than ``GANZOO_CACHE_LIMIT``, in GiB (20 if it is unset). When one
+is written, those that were used the longest ago go, except what a process holds: it has a lock on
+the file as long as the images are mapped.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -20,6 +25,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ganzoo.errors import UserError
 from ganzoo.files import PARTIAL, whole_file
 
 if TYPE_CHECKING:
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
 
 _ABANDONED = 24 * 3600
 """Seconds after which an unfinished file is taken for one whose writer was killed."""
+_SUFFIX = ".images"
+_LIMIT = 20.0
+"""GiB that all entries may fill together, if nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -69,42 +78,30 @@ class Slot:
     @property
     def path(self) -> Path:
         """The file of the entry."""
-        return cache_folder() / f"{self.key}.images"
+        return cache_folder() / f"{self.key}{_SUFFIX}"
 
     def load(self) -> Entry | None:
         """The entry, or None if there is none or it is damaged."""
         try:
             with self.path.open("rb") as file:
-                return self._read(file)
+                entry = _read(file, self.shape)
         except (OSError, EOFError, ValueError, TypeError, AttributeError):
             return None
+        with suppress(OSError):
+            os.utime(self.path)  # it counts as used
+        return entry
 
     @contextmanager
     def writing(self) -> Iterator[EntryFile]:
         """A file to append images to; it becomes the entry if it was completed in the block."""
-        folder = cache_folder()
+        folder, limit = cache_folder(), cache_limit()
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         with whole_file(self.path) as file:
             entry = EntryFile(file, self.shape)
             yield entry
             assert entry.completed, "a block that ends well has completed its entry"
-
-    def _read(self, file: IO[bytes]) -> Entry | None:
-        np.lib.format.read_magic(file)
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        start = file.tell()
-        if shape[1:] != self.shape or fortran_order or dtype != np.uint8:
-            return None
-        file.seek(start + math.prod(shape))
-        labels = np.load(file, allow_pickle=False)
-        description = Description(**json.loads(file.read()))
-        if description.count != shape[0] or labels.shape != shape[:1] or labels.dtype != np.int64:
-            return None
-        # Copy on write: PyTorch wants memory that it may write to; the file must not change. The
-        # open file is mapped, not what has its name by now.
-        images = np.memmap(file, np.uint8, mode="c", offset=start, shape=shape)
-        return Entry(description, images, labels)
+        _make_room(folder, limit, self.path)
 
 
 class EntryFile:
@@ -123,13 +120,18 @@ class EntryFile:
         self._file.write(image.tobytes())
         self.count += 1
 
-    def complete(self, labels: list[int], description: Description) -> None:
-        """Add the rest of the entry, once all images are there."""
+    def complete(self, labels: list[int], description: Description) -> Entry:
+        """Add the rest of the entry, once all images are there, and give what it holds."""
         np.save(self._file, np.array(labels, dtype=np.int64), allow_pickle=False)
         self._file.write(json.dumps(asdict(description)).encode())
         self._file.seek(0)
         self._write_header()  # with the final number of images, for which it has room
+        self._file.flush()
+        self._file.seek(0)
+        entry = _read(self._file, self._shape)
+        assert entry is not None, "what was just written can be read"
         self.completed = True
+        return entry
 
     def _write_header(self) -> None:
         shape = (self.count, *self._shape)
@@ -147,3 +149,62 @@ def _remove_abandoned(folder: Path) -> None:
         with suppress(OSError):
             if time.time() - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()
+
+
+def cache_limit() -> int:
+    """How many bytes all entries may fill. Raises UserError if the environment has no number."""
+    text = os.environ.get("GANZOO_CACHE_LIMIT") or str(_LIMIT)
+    try:
+        limit = float(text) * 2**30
+    except ValueError:
+        limit = math.nan
+    if not 0 <= limit < math.inf:
+        raise UserError(f"GANZOO_CACHE_LIMIT should be a number of GiB, not {text!r}")
+    return int(limit)
+
+
+def _make_room(folder: Path, limit: int, newest: Path) -> None:
+    """Remove the entries that were used the longest ago until all fit, but never the newest."""
+    found = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with suppress(OSError):  # another process has removed it
+            found.append((path.stat().st_mtime, path.stat().st_size, path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= limit:
+            return
+        if path != newest and _remove_unheld(path):
+            total -= size
+
+
+def _remove_unheld(path: Path) -> bool:
+    """Remove an entry unless a process holds it; gives whether it is gone."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except FileNotFoundError:
+        return True
+    except OSError:  # it is held, or there are no locks here
+        return False
+    return True
+
+
+def _read(file: IO[bytes], shape: tuple[int, int, int]) -> Entry | None:
+    """The entry in a file, which is held from now on; None if its images are of another shape."""
+    with suppress(OSError):  # a file system without locks removes nothing
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    np.lib.format.read_magic(file)
+    whole, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    start = file.tell()
+    if whole[1:] != shape or fortran_order or dtype != np.uint8:
+        return None
+    file.seek(start + math.prod(whole))
+    labels = np.load(file, allow_pickle=False)
+    description = Description(**json.loads(file.read()))
+    if description.count != whole[0] or labels.shape != whole[:1] or labels.dtype != np.int64:
+        return None
+    # Copy on write: PyTorch wants memory that it may write to; the file must not change. The open
+    # file is mapped, not what has its name by now, and with it its lock lives as long as the map.
+    images = np.memmap(file, np.uint8, mode="c", offset=start, shape=whole)
+    return Entry(description, images, labels)

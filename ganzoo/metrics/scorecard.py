@@ -105,7 +105,7 @@ def render(scores: Scores) -> str:
     """
     weights = "averaged weights" if scores.ema else "weights as trained"
     lines = wrap(f"Scorecard: step {scores.step:,}, {scores.data}, {weights}", WIDTH)
-    rows = [_row(name, score) for name, score in scores.scores.items()]
+    rows = [row_of(name, score) for name, score in scores.scores.items()]
     labels = min(max((len(row.label) for row in rows), default=0), _WIDEST_LABEL)
     values = max((len(row.value) for row in rows), default=0)
     for subject in dict.fromkeys(row.subject for row in rows):
@@ -118,28 +118,33 @@ def render(scores: Scores) -> str:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """One score in the words of a scorecard."""
+
     subject: str
+    """The code that was scored, or ``model``."""
     label: str
     value: str
     source: str
+    """What was scored: how many images, and of which split."""
     note: str
 
 
-def _row(name: str, score: Score) -> _Row:
+def row_of(name: str, score: Score) -> Row:
+    """The score of that name as a row."""
     metric, _, code = name.partition("/")
     label = score.label or metric.replace("_", " ")
     source = (
         f"{score.n:,} generated" if score.split is None else f"{score.n:,} {score.split} images"
     )
-    return _Row(code or "model", label, _value_text(score), source, score.note)
+    return Row(code or "model", label, _value_text(score), source, score.note)
 
 
-def _row_lines(row: _Row, labels: int, values: int) -> list[str]:
+def _row_lines(row: Row, labels: int, values: int) -> list[str]:
     if len(row.label) > labels:
         return [
             f"  {row.label}",
-            *_row_lines(_Row("", "", row.value, row.source, ""), labels, values),
+            *_row_lines(Row("", "", row.value, row.source, ""), labels, values),
         ]
     line = f"  {row.label:<{labels}}  {row.value:<{values}}  {row.source}"
     if len(line) <= WIDTH:
@@ -167,7 +172,7 @@ def _number(value: float, *, share: bool) -> str:
     return f"{value:.3f}" if plain else f"{value:.3g}"
 
 
-def _remarks(scores: Scores, rows: list[_Row]) -> list[str]:
+def _remarks(scores: Scores, rows: list[Row]) -> list[str]:
     notes: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.note:

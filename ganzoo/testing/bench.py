@@ -61,10 +61,6 @@ class LocalAccelerator:
             thing.forward = convert_outputs_to_fp32(forward)
         return thing
 
-    def backward(self, loss: Tensor) -> None:
-        """Backpropagate."""
-        loss.backward()  # type: ignore[no-untyped-call]
-
     def unwrap_model(self, network: nn.Module) -> nn.Module:
         """Nothing is wrapped."""
         return network

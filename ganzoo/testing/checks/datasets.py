@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ganzoo.data import FactorSource, Source, open_source
+from ganzoo.data import FactorSource, ImageSource, Source, open_source
 from ganzoo.data.columns import Rows
 from ganzoo.data.convert import Target, UnreadableError, to_array
 from ganzoo.errors import UserError
@@ -31,6 +31,7 @@ def check_dataset(case: DatasetCase) -> None:
     if isinstance(source.content, Rows):
         _check_rows(source, source.content, indices)
         return
+    assert isinstance(source.content, ImageSource), "nothing is streamed here"
     batch = source.content.gather(indices)
     require("image" in batch, "gather() gives no `image`")
     image, shape = batch["image"], (len(indices), *source.content.image_shape)
@@ -45,7 +46,7 @@ def check_dataset(case: DatasetCase) -> None:
 def check_gather_is_deterministic(case: DatasetCase) -> None:
     """The same index always gives the same image, whatever is asked for beside it."""
     source = _opened(case)
-    if isinstance(source.content, Rows):
+    if not isinstance(source.content, ImageSource):
         raise NotChecked("its images are stored, not made")
     indices = _some(source)
     torch.manual_seed(1)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from ganzoo.latents import Code
 
@@ -28,7 +28,8 @@ class Categorical(Code):
 
     def encode(self, values: Tensor) -> Tensor:
         """One-hot, (n, k)."""
-        return one_hot(values, self.k).float()
+        # torch's one_hot looks at the values first, and the host would wait for them.
+        return (values.unsqueeze(1) == torch.arange(self.k, device=values.device)).float()
 
     def nll(self, outputs: Tensor, values: Tensor) -> Tensor:
         """Cross-entropy in nats, (n,)."""

@@ -1,0 +1,112 @@
+"""Timing by turns: a window of one, a window of the other, again and again, and what is kept of it.
+
+Whatever else a machine does then falls on both, and ratios of neighbouring windows can be trusted
+where seconds cannot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo import environment
+from ganzoo.export import packages
+from ganzoo_workbench.laps import synchronise
+from ganzoo_workbench.spread import Spread
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganzoo.task import Task
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "performance"
+
+Turn = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a turn in one window."""
+
+    wall: float
+    cpu: float
+    """Of this process: with one thread and beside other work the one to trust; with an accelerator
+    the time in which turns are launched."""
+
+
+Round = dict[str, Timing]
+"""A window of each."""
+
+
+def alternate(
+    turns: dict[str, Turn], a_window: int, rounds: int, device: torch.device
+) -> list[Round]:
+    """Windows of turns of each, ``rounds`` times; every other round in the opposite order."""
+    timed = []
+    for number in range(rounds):
+        names = list(turns) if number % 2 == 0 else list(reversed(turns))
+        timed.append({name: _time(turns[name], a_window, device) for name in names})
+    return timed
+
+
+def _time(turn: Turn, count: int, device: torch.device) -> Timing:
+    synchronise(device)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        turn()
+    synchronise(device)
+    return Timing((time.perf_counter() - wall) / count, (time.process_time() - cpu) / count)
+
+
+def spread_of(rounds: list[Round], figure: Callable[[Round], float]) -> Spread:
+    """The spread of a figure of each round."""
+    return Spread.of([figure(each) for each in rounds])
+
+
+def say(spread: Spread, digits: int) -> str:
+    """Median and quartiles."""
+    return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
+
+
+def about(task: Task) -> dict[str, Any]:
+    """Machine and versions."""
+    here = environment.present(task.launch, packages(task.plan.settings))
+    return here | {"processor": _processor()}
+
+
+def _processor() -> str:
+    """Its model, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def keep(name: str, document: dict[str, Any], *, as_json: bool) -> None:
+    """Write a result to docs/results/performance/, or print it as JSON instead."""
+    text = json.dumps(document, indent=2, default=asdict) + "\n"
+    if as_json:
+        print(text, end="")
+        return
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(text, encoding="utf-8")
+    print(f"written to docs/results/performance/{path.name}")
+
+
+def parser(doc: str | None, *, rounds: int, turns: int) -> argparse.ArgumentParser:
+    """The options that every such script has, with these defaults."""
+    made = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    made.add_argument("--rounds", type=int, default=rounds, help="windows of each")
+    made.add_argument("--turns", type=int, default=turns, help="turns a window")
+    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--json", action="store_true", help="print the result, and write no file")
+    return made

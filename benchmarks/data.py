@@ -1,0 +1,254 @@
+"""How fast images come: decoded once or streamed, from files of parquet and from a folder.
+
+    python benchmarks/data.py [--images N] [--write]
+
+Each way of reading runs in a process of its own, without training: time to the first batch, images
+a second in the first epoch and in the next one, and the most memory that was taken. Then trainings
+that stream are compared with the same ones over decoded images, in turns. ``--write`` keeps the
+figures in docs/results/performance/data.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from plan import machine
+
+RESULT = Path(__file__).parent.parent / "docs" / "results" / "performance" / "data.json"
+BATCH = 128
+SHAPES = {"28x28 grey": (28, 1), "64x64 colour": (64, 3)}
+SMALL = {
+    "model.generator_channels": "[32, 16]",
+    "model.discriminator_channels": "[16, 32]",
+    "model.generator_dense": "[128]",
+    "model.discriminator_dense": "[128]",
+}
+"""A network of the preset `mnist` with a quarter of its channels, and few dense units."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What it takes to get batches of one data set in one way, without training."""
+
+    seconds_to_first_batch: float
+    images_per_second_first_epoch: float
+    """From the opening of the data on, so decoding counts."""
+    images_per_second_later: float
+    megabytes: float
+    """The most that the process took beyond its libraries, and what its decoders have of their own.
+
+    Pages of a mapped file count, though the system may take them back."""
+
+
+def write_images(folder: Path, count: int, side: int, channels: int) -> None:
+    """``count`` smooth pictures as PNG: in a folder, and in ten files of parquet."""
+    import datasets
+
+    generator = np.random.default_rng(0)
+    contents = []
+    (folder / "photos").mkdir(parents=True)
+    for number in range(count):
+        values = generator.integers(0, 255, (7, 7, channels), np.uint8).squeeze()
+        stream = io.BytesIO()
+        Image.fromarray(values).resize((side, side)).save(stream, "PNG")
+        contents.append(stream.getvalue())
+        (folder / "photos" / f"{number:06}.png").write_bytes(stream.getvalue())
+    features = datasets.Features(image=datasets.Image())
+    datasets.disable_progress_bars()
+    (folder / "parquet").mkdir()
+    for number, part in enumerate(np.array_split(np.arange(count), 10)):
+        rows = [{"bytes": contents[index], "path": None} for index in part]
+        table = datasets.Dataset.from_dict({"image": rows}, features=features)
+        table.to_parquet(str(folder / "parquet" / f"train-{number}.parquet"))
+
+
+def read(path: str, *, stream: bool, count: int) -> Reading:
+    """Go through the data twice."""
+    import torch
+
+    from ganzoo.data import Feed, decode, open_source, open_stream
+    from ganzoo.discovery import discover
+    from ganzoo.registry import Registry
+    from ganzoo.schema import DataSettings
+
+    registry = Registry(discover())
+    settings = DataSettings(name=path, stream=stream)
+    before, start = peak(), time.perf_counter()
+    source = open_source(settings, registry, "train")
+    images = open_stream(source, settings) if stream else decode(source, settings)
+    feed = Feed(images, {}, 0, torch.device("cpu"))
+    ends = []
+    for turn in range(2 * (count // BATCH)):
+        feed.batch(turn * BATCH, BATCH, slice(0, BATCH))
+        ends.append(time.perf_counter())
+    half, seen = len(ends) // 2, len(ends) // 2 * BATCH
+    kilobytes = peak() - before + sum(own_memory(child) for child in children())
+    return Reading(
+        round(ends[0] - start, 3),
+        round(seen / (ends[half - 1] - start), 1),
+        round(seen / (ends[-1] - ends[half - 1]), 1),
+        round(kilobytes / 1024, 1),
+    )
+
+
+def peak() -> int:
+    """The most memory that this process took so far, in kilobytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def children() -> list[int]:
+    """Processes that this one started and that live."""
+    return [process.pid for process in multiprocessing.active_children() if process.pid]
+
+
+def own_memory(process: int) -> int:
+    """Memory of a process that no other shares, in kilobytes; 0 where the system does not say."""
+    about = Path(f"/proc/{process}/smaps_rollup")
+    lines = about.read_text().splitlines() if about.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict[str, Any]:
+    """Images a second of one training, streamed and decoded in turns, and the share of the first.
+
+    Before each measurement some turns are not counted, so that what was decoded meanwhile is gone.
+    """
+    from ganzoo.data import decode, open_source, open_stream
+    from ganzoo.discovery import discover
+    from ganzoo.launch import launch
+    from ganzoo.layers import Assignment
+    from ganzoo.plan import Request, make_plan
+    from ganzoo.registry import Registry
+    from ganzoo.training import Trainer
+
+    registry = Registry(discover())
+    given = {"train.precision": "fp32", **(SMALL if small else {})}
+    trainers = {}
+    for stream in (False, True):
+        words = {**given, "data.stream": str(stream).lower()}
+        assignments = [Assignment.parse(f"{key}={value}") for key, value in words.items()]
+        plan = make_plan(Request("dcgan", data=path, assignments=assignments), registry)
+        source = open_source(plan.settings.data, registry, "train")
+        images = (open_stream if stream else decode)(source, plan.settings.data)
+        accelerator = launch("fp32", BATCH).accelerator
+        trainers[stream] = Trainer(plan.assembly, images, plan.settings.train, accelerator)
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(rounds):
+        for stream, trainer in trainers.items():
+            for _ in range(6):
+                trainer.turn()
+            start = time.perf_counter()
+            for _ in range(turns):
+                trainer.turn()
+            rates[stream].append(turns * BATCH / (time.perf_counter() - start))
+    shares = [streamed / kept for kept, streamed in zip(rates[False], rates[True], strict=True)]
+    return {
+        "decoded": round(statistics.median(rates[False]), 1),
+        "streamed": round(statistics.median(rates[True]), 1),
+        "share": round(statistics.median(shares), 3),
+        "shares": [round(share, 3) for share in shares],
+    }
+
+
+def alone(*arguments: str, cache: Path) -> dict[str, Any]:
+    """What this script prints in a process of its own, with a cache of its own."""
+    environment = {
+        **os.environ,
+        "GANZOO_CACHE": str(cache / "ganzoo"),
+        "HF_HOME": str(cache / "huggingface"),
+    }
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def measure(images: int) -> dict[str, Any]:
+    """All figures."""
+    found: dict[str, Any] = {"machine": machine(), "images": images, "batch": BATCH}
+    readings: dict[str, Any] = {}
+    trainings: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as place:
+        for name, (side, channels) in SHAPES.items():
+            folder = Path(place, name.replace(" ", "-"))
+            write_images(folder, images, side, channels)
+            for kind in ("parquet", "photos"):
+                for stream in (False, True):
+                    way = f"{name}, {kind}, {'streamed' if stream else 'decoded once'}"
+                    words = ["--read", str(folder / kind), "--images", str(images)]
+                    cache = Path(place, way)
+                    readings[way] = alone(*words, *["--stream"] * stream, cache=cache)
+                    print(way, readings[way], flush=True)
+        digits = str(Path(place, "28x28-grey", "parquet"))
+        for small, name in ((True, "small networks"), (False, "networks of preset mnist")):
+            words = ["--compare", digits, *["--small"] * small]
+            trainings[name] = alone(*words, cache=Path(place, "training"))
+            print(name, trainings[name], flush=True)
+    return found | {"readings": readings, "trainings": trainings}
+
+
+def print_tables(found: dict[str, Any]) -> None:
+    """The figures as Markdown."""
+    print("\n| Data | First batch after | First epoch | Later | Memory |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for way, each in found["readings"].items():
+        print(
+            f"| {way} | {each['seconds_to_first_batch']:.2f} s "
+            f"| {each['images_per_second_first_epoch']:,.0f} images/s "
+            f"| {each['images_per_second_later']:,.0f} images/s | {each['megabytes']:,.0f} MB |"
+        )
+    print("\n| Training | Decoded once | Streamed | Share |\n| --- | ---: | ---: | ---: |")
+    for name, each in found["trainings"].items():
+        print(
+            f"| {name} | {each['decoded']:,.0f} images/s | {each['streamed']:,.0f} images/s "
+            f"| {each['share']:.0%} |"
+        )
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--images", type=int, default=8192, help="images of each data set")
+    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULT.name}")
+    for hidden in ("--read", "--compare"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    for hidden in ("--stream", "--small"):
+        parser.add_argument(hidden, action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.read:
+        print(json.dumps(asdict(read(given.read, stream=given.stream, count=given.images))))
+        return
+    if given.compare:
+        turns, rounds = (30, 5) if given.small else (8, 2)
+        compared = compare_training(given.compare, small=given.small, turns=turns, rounds=rounds)
+        print(json.dumps(compared))
+        return
+    found = measure(given.images)
+    print_tables(found)
+    if given.write:
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        RESULT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""InfoGAN on MNIST: ganzoo against a tight loop in plain PyTorch (reference.py), by turns.
+
+    python benchmarks/side_by_side.py [--threads 1] [--precision fp32|bf16] [--share-fakes]
+
+First both take the same turns, from the same weights with the same images and latents, and their
+losses are compared. Then windows of the one and of the other are timed. The result goes to
+docs/results/performance/.
+"""
+
+from __future__ import annotations
+
+import torch
+from alternation import about, alternate, keep, parser, say, spread_of
+from pair import Pair
+from reference import Widths
+
+COMPARED = 3
+"""Turns whose losses are compared."""
+WARM_UP = 2
+
+
+def main() -> None:
+    """Parse the command line, compare, time and tell."""
+    options = parser(__doc__, rounds=11, turns=4)
+    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    options.add_argument("--share-fakes", action="store_true")
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    shares = str(given.share_fakes).lower()
+    pair = Pair.of(Widths(), [f"train.precision={given.precision}", f"train.share_fakes={shares}"])
+    parameters = pair.parameters()
+    if len(set(parameters.values())) != 1:
+        raise SystemExit(f"these are not the same networks: {parameters}")
+    disagreement = pair.disagreement(COMPARED)
+    alternate(pair.turns, WARM_UP, 1, pair.device)
+    rounds = alternate(pair.turns, given.turns, given.rounds, pair.device)
+    size = pair.trainer.train.batch_size
+    document = {
+        "parameters": parameters["ganzoo"],
+        "largest_relative_difference_of_a_loss": disagreement,
+        "compared_turns": COMPARED,
+        "batch_size": size,
+        "share_fakes": given.share_fakes,
+        "turns_a_window": given.turns,
+        "ratio": {
+            kind: spread_of(
+                rounds, lambda r, k=kind: getattr(r["ganzoo"], k) / getattr(r["reference"], k)
+            )
+            for kind in ("wall", "cpu")
+        },
+        "images_per_second": {
+            name: spread_of(rounds, lambda r, n=name: size / r[n].wall) for name in pair.turns
+        },
+        "rounds": rounds,
+        "environment": about(pair.task),
+    }
+    if not given.json:
+        print(f"{parameters['ganzoo']:,} parameters each; largest relative difference of a loss in")
+        print(f"{COMPARED} turns with equal weights and draws: {disagreement:.1e}")
+        for name, spread in document["images_per_second"].items():
+            print(f"  {name:<10} {say(spread, 1)} images/s")
+        for kind, spread in document["ratio"].items():
+            print(f"  time of ganzoo over the reference, {kind}: {say(spread, 3)}")
+    fakes = "-shared" if given.share_fakes else ""
+    name = f"side-by-side-{pair.device.type}-{given.precision}-{given.threads}{fakes}"
+    keep(name, document, as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()

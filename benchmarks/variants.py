@@ -1,0 +1,99 @@
+"""What was tried to make turns of InfoGAN on MNIST faster, each against the training as it is.
+
+    python benchmarks/variants.py [--threads 1] [--only shared channels_last unfused compiled]
+
+``compiled`` needs a C++ compiler, or Triton on a GPU, and some minutes before its first turn. The
+result goes to docs/results/performance/.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import torch
+from alternation import about, alternate, keep, parser, say, spread_of
+
+from ganzoo.discovery import discover
+from ganzoo.plan import Request
+from ganzoo.registry import Registry
+from ganzoo.settings import Assignment
+from ganzoo.task import Task, prepare
+from ganzoo_workbench.throughput import make_trainer
+
+if TYPE_CHECKING:
+    from ganzoo.training import Trainer
+
+VARIANTS = ("shared", "channels_last", "unfused", "compiled")
+WARM_UP = 2
+
+
+def task_of(settings: list[str]) -> Task:
+    """The preset ``infogan/mnist``."""
+    assignments = [Assignment.parse(text) for text in settings]
+    return prepare(Registry(discover()), Request("infogan", "mnist", (), assignments))
+
+
+def make_variant(name: str, settings: list[str]) -> Trainer:
+    """One fake batch a turn, convolutions by channel, Adam tensor by tensor, or torch.compile."""
+    task = task_of([*settings, "train.share_fakes=true"] if name == "shared" else settings)
+    networks = task.plan.assembly.networks.values()
+    if name == "channels_last":
+        for network in networks:
+            network.to(memory_format=torch.channels_last)
+    if name == "compiled":
+        for network in networks:
+            network.compile()
+    trainer = make_trainer(task)
+    if name == "unfused":
+        for optimiser in trainer.optimisers.values():
+            for group in optimiser.param_groups:
+                group["fused"] = None
+    return trainer
+
+
+def main() -> None:
+    """Parse the command line, time and tell."""
+    options = parser(__doc__, rounds=9, turns=4)
+    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    options.add_argument("--only", nargs="+", choices=VARIANTS, default=VARIANTS)
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    settings = [f"train.precision={given.precision}"]
+    trainers = {name: make_variant(name, settings) for name in ("as_it_is", *given.only)}
+    device, first_turn = trainers["as_it_is"].accelerator.device, {}
+    for name, trainer in trainers.items():
+        begun = time.perf_counter()
+        trainer.turn()
+        trainer.collect()
+        first_turn[name] = time.perf_counter() - begun
+    turns = {name: trainer.turn for name, trainer in trainers.items()}
+    alternate(turns, WARM_UP, 1, device)
+    rounds = alternate(turns, given.turns, given.rounds, device)
+    ratios = {
+        name: {
+            kind: spread_of(
+                rounds,
+                lambda r, n=name, k=kind: getattr(r[n], k) / getattr(r["as_it_is"], k),
+            )
+            for kind in ("wall", "cpu")
+        }
+        for name in given.only
+    }
+    document = {
+        "turns_a_window": given.turns,
+        "ratio_to_the_training_as_it_is": ratios,
+        "seconds_of_the_first_turn": first_turn,
+        "rounds": rounds,
+        "environment": about(task_of(settings)),
+    }
+    if not given.json:
+        for name, by_kind in ratios.items():
+            words = ", ".join(f"{kind} {say(spread, 3)}" for kind, spread in by_kind.items())
+            print(f"  {name:<14} {words}; first turn {first_turn[name]:.0f} s")
+    name = f"variants-{device.type}-{given.precision}-{given.threads}"
+    keep(name, document, as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()

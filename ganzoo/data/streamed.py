@@ -1,0 +1,189 @@
+"""A split that is too large to be decoded as a whole: what is known of it before it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ganzoo.data.broken import NAMED, check_broken
+from ganzoo.data.columns import Rows
+from ganzoo.data.convert import UnreadableError
+from ganzoo.data.converting import converted
+from ganzoo.data.decoding import rendered
+from ganzoo.data.images import Images, Rendered
+from ganzoo.data.sequence import RowSequence, ShardSequence
+from ganzoo.data.source import ImageSource
+from ganzoo.data.store import Description
+from ganzoo.draw import generator_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ganzoo.data.columns import Encoded
+    from ganzoo.data.convert import Target
+    from ganzoo.data.sequence import Sequence
+    from ganzoo.data.shards import Shards
+    from ganzoo.data.source import Source
+    from ganzoo.schema import DataSettings
+
+SAMPLE = 10_000
+"""Images of a streamed split that scores look at."""
+_MOST_WORKERS = 8
+_PART = 256
+"""Rows that are read at once."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A split, ready to be dealt out; in use it is like decoded images."""
+
+    name: str
+    content: Rows | Shards
+    target: Target
+    classes: tuple[str, ...] | None
+    count: int
+    """Number of images; 0 where that is not known."""
+    buffer: int
+    """Images of shards that are shuffled at a time."""
+    workers: int
+    """Processes that decode for this rank."""
+    broken_share: float
+    rank: int = 0
+    world: int = 1
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it is read, a sentence each."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.target.channels, self.target.side, self.target.side
+
+    @property
+    def parts(self) -> int:
+        """In how many the ranks divide shards; 1 where each rank reads all and decodes its own."""
+        divides = not isinstance(self.content, Rows) and self.content.number >= self.world
+        return self.world if divides else 1
+
+    def sequence(self, seed: int) -> Sequence:
+        """The images in the order of ``seed``, or those of them that this rank reads."""
+        if isinstance(self.content, Rows):
+            return RowSequence(self.content, self.count, seed)
+        part = self.rank if self.parts > 1 else 0
+        return ShardSequence(self.content, self.buffer, seed, part, self.parts)
+
+
+def open_stream(
+    source: Source, settings: DataSettings, rank: int = 0, world: int = 1
+) -> Streamed | Rendered:
+    """Get a split ready to be streamed for one of ``world`` ranks; none of it is decoded yet.
+
+    Images that a plugin makes on demand are taken as they are.
+
+    Raises:
+        UserError: the settings do not fit the images, or none of those looked at can be read.
+    """
+    count = len(source) if settings.limit is None else min(len(source), settings.limit)
+    if isinstance(source.content, ImageSource):
+        return rendered(source, source.content, settings, count)
+    workers = _free_cores(world) if settings.workers is None else settings.workers
+    streamed = Streamed(
+        name=source.name,
+        content=source.content,
+        target=source.target(settings),
+        classes=source.classes,
+        count=count,
+        buffer=settings.shuffle_buffer,
+        workers=workers,
+        broken_share=settings.broken_share,
+        rank=rank,
+        world=world,
+    )
+    return replace(streamed, notes=(*source.notes, *_notes(streamed)))
+
+
+def sample(source: Source, settings: DataSettings, size: int = SAMPLE) -> tuple[Images, bool]:
+    """Decode the first ``size`` images of a split in the order of seed 0, and say if that is all.
+
+    Raises:
+        UserError: the settings do not fit, or too many of these images are broken.
+    """
+    assert not isinstance(source.content, ImageSource), "those need not be decoded"
+    target = source.target(settings)
+    rest = _in_order(source.content)
+    parts = _in_parts(islice(rest, size))
+    images, labels, broken = [], [], []
+    for item, result in converted(
+        parts, target, threads=source.is_large, total=size, name=source.name
+    ):
+        if isinstance(result, UnreadableError):
+            broken.append(f"{item.name} ({result})")
+        else:
+            images.append(result[0])
+            labels.append(item.label)
+    description = Description(len(images), len(broken), broken[:NAMED], {})
+    check_broken(source.name, description, settings.broken_share)
+    stacked = np.stack(images)
+    decoded = Images(
+        images=torch.from_numpy(stacked),
+        labels=torch.tensor(labels) if source.content.label else None,
+        classes=source.classes,
+        fingerprint=hashlib.blake2b(stacked.tobytes() + bytes(str(labels), "ascii")).hexdigest(),
+        skipped=len(broken),
+        notes=source.notes,
+    )
+    return decoded, next(rest, None) is None
+
+
+def _in_order(content: Rows | Shards) -> Iterator[Encoded]:
+    """Every image once: all shuffled or, of shards, the shards alone."""
+    generator = generator_for(torch.device("cpu"), 0, "sample")
+    if isinstance(content, Rows):
+        order = torch.randperm(len(content), generator=generator)
+        for places in torch.split(order, _PART):
+            yield from content.take(places.tolist())
+        return
+    for shard in torch.randperm(content.number, generator=generator).tolist():
+        read = 0
+        for rows in content.read(shard):
+            yield from content.encoded(rows, range(read, read + len(rows)))
+            read += len(rows)
+
+
+def _in_parts(items: Iterator[Encoded]) -> Iterator[list[Encoded]]:
+    while part := list(islice(items, _PART)):
+        yield part
+
+
+def _free_cores(world: int) -> int:
+    """Cores of this machine that no rank trains on, for each rank; at least 1."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    return min(max((os.cpu_count() or 1) // here - 1, 1), _MOST_WORKERS)
+
+
+def _notes(streamed: Streamed) -> Iterator[str]:
+    decoders = f"{streamed.workers} processes" if streamed.workers != 1 else "a process"
+    how = f"images are streamed: decoded as they come, by {decoders} of each rank"
+    if streamed.workers == 0:
+        how = "images are streamed: decoded as they come, while the training waits"
+    if isinstance(streamed.content, Rows):
+        yield how
+    else:
+        yield f"{how}, and shuffled among {streamed.buffer:,} at a time"
+    yield (
+        "a stream cannot promise to go on bit for bit: it does only while the files are the same"
+        + (" and as many processes train" if streamed.parts > 1 else "")
+    )
+    if streamed.world > 1 and streamed.parts == 1 and not isinstance(streamed.content, Rows):
+        yield (
+            f"each of {streamed.world} processes reads the whole stream and decodes its own part: "
+            f"there are fewer files ({streamed.content.number}) than processes"
+        )

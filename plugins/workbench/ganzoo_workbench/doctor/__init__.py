@@ -1,0 +1,1 @@
+"""``ganzoo doctor``: whether this machine can train, and what to do where it cannot."""

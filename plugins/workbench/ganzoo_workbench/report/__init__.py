@@ -1,0 +1,1 @@
+"""``report.html``: what a run was, did and became, in one file that opens offline."""

@@ -1,0 +1,182 @@
+"""A sweep from its plan to its scores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.claim import claimed
+from ganzoo.errors import UserError
+from ganzoo.run import writing
+from ganzoo.scoring import quick_metrics
+from ganzoo.signals import stop_signals
+from ganzoo_workbench.sweep.folder import Entry, Sweep, SweepFolder
+from ganzoo_workbench.sweep.grid import STEPS
+from ganzoo_workbench.sweep.machine import Machine
+from ganzoo_workbench.sweep.planning import PlannedGrid, choose_folder, plan_grid
+from ganzoo_workbench.sweep.progress import Progress
+from ganzoo_workbench.sweep.running import Ending, work_through
+from ganzoo_workbench.sweep.slurm import Cluster
+from ganzoo_workbench.sweep.standing import Stage, Standing, standing, turns_reported
+from ganzoo_workbench.sweep.workers import Job, LocalWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from ganzoo.registry import Registry
+    from ganzoo_workbench.sweep.grid import Base, Cell, Grid
+    from ganzoo_workbench.sweep.workers import Worker
+
+_PAUSE = 0.2
+"""Seconds between two looks at the workers."""
+_CLUSTER_PAUSE = 5.0
+"""Seconds between two looks at the jobs of a cluster, each of which looks into a folder."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of the grid with its place, and how far it was when the sweep was planned."""
+
+    cell: Cell
+    entry: Entry
+    steps: int
+    standing: Standing
+
+
+@dataclass(frozen=True)
+class PreparedSweep:
+    """All that is to be run, checked; nothing is written yet."""
+
+    registry: Registry
+    grid: Grid
+    base: Base
+    planned: PlannedGrid
+    folder: SweepFolder
+    sweep: Sweep
+    runs: tuple[PlannedRun, ...]
+    jobs: int
+    """Runs at once."""
+    machine: Machine
+    cluster: Mapping[str, Any] | None
+    """Parameters of a cluster's jobs; None to train here."""
+    options: Sequence[str]
+    """Words of the command that say how it is run."""
+
+    @property
+    def pending(self) -> list[PlannedRun]:
+        """The runs that have something left to do."""
+        return [run for run in self.runs if run.standing.stage is not Stage.FINISHED]
+
+    def finished(self) -> list[Path]:
+        """Folders of all runs of the sweep, this grid's or not, that are trained and scored."""
+        return [
+            self.folder.run(entry).path
+            for entry in self.sweep.entries
+            if self._stage(entry, entry.settings[STEPS]) is Stage.FINISHED
+        ]
+
+    def run(self, *, quiet: bool = False) -> Ending:
+        """Decode the images, then work through all that is pending.
+
+        Raises:
+            UserError: another sweep has the folder, or it cannot be written.
+        """
+        pending = self.pending
+        if not pending:
+            return Ending()
+        with writing(self.folder.path), ExitStack() as stack:
+            stack.enter_context(claimed(self.folder.path))
+            if choose_folder(self.planned, self.folder, self.registry)[1] != self.sweep:
+                raise UserError(f"{self.folder.path} has been extended just now", hint="Try again.")
+            self.planned.decode()
+            start, slots = self._workers(pending)
+            self.folder.write(self.sweep)
+            received = stack.enter_context(stop_signals())
+            by_name = {run.entry.name: run for run in pending}
+            progress = Progress(
+                {name: run.steps for name, run in by_name.items()},
+                {name: min(run.standing.step, run.steps) for name, run in by_name.items()},
+                len(self.runs) - len(pending),
+                lambda name: turns_reported(self.folder.run(by_name[name].entry)),
+                None if quiet else sys.stderr,
+            )
+            stack.callback(progress.close)
+            return work_through(
+                [self._job(run) for run in pending],
+                start,
+                slots=slots,
+                is_done=lambda job: self._is_done(by_name[job.name]),
+                progress=progress,
+                received=received,
+                pause=_PAUSE if self.cluster is None else _CLUSTER_PAUSE,
+            )
+
+    def _workers(self, pending: list[PlannedRun]) -> tuple[Callable[[Job, int], Worker], int]:
+        """What starts a job in a slot, and the number of slots."""
+        if self.cluster is None:
+            shares = self.machine.shares(self.jobs)
+            return lambda job, slot: LocalWorker(job, shares[slot]), self.jobs
+        cluster = Cluster(self.folder.jobs, self.cluster, self.jobs)
+        watched = cluster.submit([self._job(run) for run in pending])
+        return lambda job, _: watched[job.name], len(pending)
+
+    def _job(self, run: PlannedRun) -> Job:
+        place, log = self.folder.run(run.entry), self.folder.log(run.entry)
+        if run.standing.stage is Stage.UNSCORED:
+            metrics = [offer.qualified for offer in quick_metrics(self.registry)]
+            named = [word for metric in metrics for word in ("--metric", metric)]
+            plugins = [word for file in self.base.plugins for word in ("--plugin", str(file))]
+            return Job(run.entry.name, [*plugins, "eval", str(place.path), *named], log)
+        settings = [
+            each.key if each.text is None else f"{each.key}={each.text}"
+            for each in run.cell.assignments
+        ]
+        own = ("--seed", str(run.cell.seed), "--out", str(place.path))
+        return Job(run.entry.name, self.base.words("run", settings, *own), log)
+
+    def _is_done(self, run: PlannedRun) -> bool:
+        return self._stage(run.entry, run.steps) is Stage.FINISHED
+
+    def _stage(self, entry: Entry, steps: int) -> Stage:
+        return standing(self.folder.run(entry), steps).stage
+
+
+def prepare(
+    registry: Registry,
+    grid: Grid,
+    base: Base,
+    *,
+    out: Path | None,
+    jobs: int | None,
+    cluster: Mapping[str, Any] | None,
+    options: Sequence[str] = (),
+) -> PreparedSweep:
+    """Plan every run and look how far each has come; nothing is written. Raises UserError.
+
+    ``options`` are shown again where the command is.
+    """
+    if "RANK" in os.environ:
+        raise UserError(
+            "ganzoo sweep starts its own processes", hint="Start it without a launcher."
+        )
+    planned = plan_grid(grid, base, registry, here=cluster is None)
+    given = None if out is None else SweepFolder(out)
+    folder, sweep = choose_folder(planned, given, registry)
+    runs = tuple(
+        PlannedRun(
+            each.cell,
+            entry := sweep.entry(each.cell),
+            each.settings.train.steps,
+            standing(folder.run(entry), each.settings.train.steps),
+        )
+        for each in planned.cells
+    )
+    machine = Machine.here()
+    at_once = jobs or (machine.jobs_for(len(runs)) if cluster is None else len(runs))
+    return PreparedSweep(
+        registry, grid, base, planned, folder, sweep, runs, at_once, machine, cluster, options
+    )

@@ -1,0 +1,179 @@
+"""Every run of a grid planned as ``ganzoo run --dry-run`` would, before anything is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.claim import is_unused
+from ganzoo.data import decode
+from ganzoo.data.columns import Rows
+from ganzoo.errors import UserError
+from ganzoo.launch import refuse
+from ganzoo.layers import Assignment, dotted, leaves
+from ganzoo.plan import Request, make_plan
+from ganzoo.resume import MAY_DIFFER, refuse_differences
+from ganzoo.settings import resolve
+from ganzoo.task import make_checked_plan
+from ganzoo_workbench.sweep.folder import default_folders, extended
+from ganzoo_workbench.sweep.grid import SEED, STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ganzoo.data import Source
+    from ganzoo.plan import Plan
+    from ganzoo.registry import Registry
+    from ganzoo.schema import DataSettings
+    from ganzoo.settings import Settings
+    from ganzoo_workbench.sweep.folder import Sweep, SweepFolder
+    from ganzoo_workbench.sweep.grid import Base, Cell, Grid
+
+_NO_MATTER = {SEED, "complete", *MAY_DIFFER} - {STEPS}
+"""What says nothing of which sweep a run belongs to."""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A run of the grid, and what it comes to."""
+
+    cell: Cell
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class PlannedGrid:
+    """A grid all of whose runs can be started."""
+
+    cells: tuple[PlannedCell, ...]
+    sources: tuple[tuple[Source, DataSettings], ...]
+    """All images that some run needs decoded, each once."""
+    notes: tuple[str, ...]
+    """What was chosen for the user, a sentence each."""
+
+    def decode(self) -> None:
+        """Decode all images, so that the workers find them in the cache. Raises UserError."""
+        for source, settings in self.sources:
+            decode(source, settings)
+
+
+def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) -> PlannedGrid:
+    """Resolve the settings, open the data and assemble the parts of every run.
+
+    Runs that differ in the seed alone are planned once: no plan depends on it. What this machine
+    cannot train is refused if they are to be trained ``here``.
+
+    Raises:
+        UserError: a run cannot be started, or two of them would be the same.
+    """
+    refuse(os.environ)
+    planned: dict[tuple[Assignment, ...], Settings] = {}
+    sources: dict[str, tuple[Source, DataSettings]] = {}
+    notes: dict[str, None] = {}
+    for cell in grid.cells():
+        if cell.assignments in planned:
+            continue
+        plan = _plan(cell, base, registry, here=here)
+        _refuse_equal(planned, plan.settings, cell)
+        opened = [(plan.source, plan.settings.data)]
+        opened += [(each, plan.settings.further[name]) for name, each in plan.further.items()]
+        sources.update(
+            {
+                repr((each.fingerprint, about)): (each, about)
+                for each, about in opened
+                if isinstance(each.content, Rows)
+            }
+        )
+        notes.update(dict.fromkeys(plan.notes))
+        planned[cell.assignments] = plan.settings
+    cells = tuple(
+        PlannedCell(cell, _seeded(planned[cell.assignments], cell.seed)) for cell in grid.cells()
+    )
+    return PlannedGrid(cells, tuple(sources.values()), tuple(notes))
+
+
+def choose_folder(
+    planned: PlannedGrid, given: SweepFolder | None, registry: Registry
+) -> tuple[SweepFolder, Sweep]:
+    """The folder of the sweep and what its record is to say; nothing is written.
+
+    Without a given one: the first of the default names that is free, or holds a sweep that this
+    grid goes on with.
+
+    Raises:
+        UserError: the given one holds something else, or runs that were begun with other settings.
+    """
+    cells = [(each.cell, flat(each.settings)) for each in planned.cells]
+    settings = planned.cells[0].settings
+    for folder in (
+        default_folders(settings.model.name, settings.preset) if given is None else [given]
+    ):
+        try:
+            sweep = extended(folder.read(), cells, folder.path)
+            _check_runs(planned, folder, sweep, registry)
+        except UserError:
+            if given is None:
+                continue
+            raise
+        return folder, sweep
+    raise AssertionError("names never end")
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """The settings by dotted key, but for the seed and what makes no other sweep."""
+    table = settings.table()
+    found = {dotted(path): _value_at(table, path) for path in leaves(table)}
+    return {key: value for key, value in found.items() if key not in _NO_MATTER}
+
+
+def _plan(cell: Cell, base: Base, registry: Registry, *, here: bool) -> Plan:
+    options = [(STEPS, base.steps, "--steps"), (SEED, str(cell.seed), "--seeds")]
+    assignments = [Assignment(key, text, name) for key, text, name in options if text is not None]
+    request = Request(
+        base.model, base.preset, base.files, (*cell.assignments, *assignments), base.data
+    )
+    try:
+        return (make_checked_plan if here else make_plan)(request, registry)
+    except UserError as error:
+        if not cell.varied:
+            raise
+        raise UserError(f"with {cell.pairs}: {error.what}", hint=error.hint) from error
+
+
+def _refuse_equal(
+    planned: Mapping[tuple[Assignment, ...], Settings], settings: Settings, cell: Cell
+) -> None:
+    for assignments, other in planned.items():
+        if _canonical(other) == _canonical(settings):
+            keys = [key for key, _ in cell.varied]
+            pairs = ", ".join(f"{each.key}={each.text}" for each in assignments if each.key in keys)
+            raise UserError(f"{pairs} and {cell.pairs} are the same")
+
+
+def _check_runs(
+    planned: PlannedGrid, folder: SweepFolder, sweep: Sweep, registry: Registry
+) -> None:
+    """Raise UserError if a run that is there was begun with other settings."""
+    for each in planned.cells:
+        run = folder.run(sweep.entry(each.cell))
+        if run.is_run():
+            refuse_differences(run, resolve(registry, None, files=[run.settings]), each.settings)
+        elif run.path.exists() and not (run.path.is_dir() and is_unused(run.path)):
+            raise UserError(f"{run.path} holds something else: it is not empty and no run")
+
+
+def _seeded(settings: Settings, seed: int) -> Settings:
+    return replace(settings, train=replace(settings.train, seed=seed))
+
+
+def _canonical(settings: Settings) -> str:
+    return json.dumps(flat(settings), sort_keys=True, default=str)
+
+
+def _value_at(table: Mapping[str, Any], path: Sequence[str]) -> Any:
+    value: Any = table
+    for part in path:
+        value = value[part]
+    return value

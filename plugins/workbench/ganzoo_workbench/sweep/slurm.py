@@ -1,0 +1,118 @@
+"""Hands the runs of a sweep to a cluster by submitit: one job for each, all in one array."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.errors import UserError, in_one_line
+from ganzoo.layers import parse_value
+from ganzoo_workbench.sweep.workers import Job, Share, last_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+CLUSTER = "slurm"
+"""What submitit calls the kind of the cluster."""
+
+_EVERYWHERE = ("timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "name")
+"""Parameters that submitit has for any cluster; it knows all others of SLURM with a prefix."""
+
+
+def refuse_absent() -> None:
+    """Raise UserError if submitit is not installed. Imports nothing."""
+    if find_spec("submitit") is None:
+        raise UserError(
+            "--executor slurm needs submitit, which is not installed",
+            hint="Install it with: pip install 'torch-ganzoo[slurm]'",
+        )
+
+
+def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
+    """The parameters ``KEY=VALUE`` of all jobs, as submitit calls them. Raises UserError."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        name = key.strip().replace("-", "_")
+        if not equals or not name:
+            raise UserError(
+                f"--slurm {text!r} says no value", hint="Write it as in: --slurm partition=gpu"
+            )
+        if name in found:
+            raise UserError(f"--slurm {name} is there twice")
+        found[name] = parse_value(value.strip())
+    return found
+
+
+class Cluster:
+    """Jobs that wait for their turn on a cluster, or have it."""
+
+    def __init__(self, folder: Path, parameters: Mapping[str, Any], at_once: int | None) -> None:
+        """Nothing is submitted yet; ``folder`` must be one that the cluster's machines see.
+
+        Raises UserError where there is no such cluster, or a parameter that it does not know.
+        """
+        # ganzoo saves at a SIGUSR1; at submitit's own choice a process dies.
+        os.environ.setdefault("SUBMITIT_PREEMPT_SIGNAL", "USR1")
+        import submitit
+
+        given = {
+            key if key in _EVERYWHERE else f"slurm_{key}": value
+            for key, value in parameters.items()
+        }
+        if at_once is not None:
+            given["slurm_array_parallelism"] = at_once
+        try:
+            self._executor = submitit.AutoExecutor(folder, cluster=CLUSTER)
+            self._executor.update_parameters(
+                **{"name": "ganzoo-sweep", "stderr_to_stdout": True} | given
+            )
+        except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as error:
+            why = in_one_line(str(error).replace("\n", " "), 300)
+            raise UserError(f"--executor slurm: {why}") from error
+        self._threads = int(parameters.get("cpus_per_task", 1))
+
+    def submit(self, jobs: Sequence[Job]) -> dict[str, ClusterWorker]:
+        """Submit all jobs, and give what watches each, by its name."""
+        from submitit.helpers import CommandFunction
+
+        launcher = Share(self._threads).launcher()
+        with self._executor.batch():
+            submitted = [
+                self._executor.submit(CommandFunction([*launcher, *job.words])) for job in jobs
+            ]
+        return {
+            job.name: ClusterWorker(job, each) for job, each in zip(jobs, submitted, strict=True)
+        }
+
+
+class ClusterWorker:
+    """A job on a cluster."""
+
+    def __init__(self, job: Job, submitted: Any) -> None:
+        self.job = job
+        self.submitted = submitted
+
+    @property
+    def log(self) -> Path:
+        """The file of what it says."""
+        path: Path = self.submitted.paths.stdout
+        return path
+
+    def has_ended(self) -> bool:
+        """Whether the cluster is done with it."""
+        ended: bool = self.submitted.done()
+        return ended
+
+    def stop(self) -> None:
+        """Take it off the cluster; a training that is under way saves first."""
+        self.submitted.cancel(check=False)
+
+    def last_words(self) -> str:
+        """The line that tells best why it ended."""
+        try:
+            return last_words(self.log.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return f"the cluster says {self.submitted.state}"

@@ -1,0 +1,140 @@
+"""What a sweep says before it begins and once it has ended."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.cli.comparing import page
+from ganzoo.cli.terminal import width
+from ganzoo.comparison import compare, read_runs, to_json
+from ganzoo_workbench.sweep.standing import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ganzoo_workbench.sweep.conducting import PreparedSweep
+    from ganzoo_workbench.sweep.running import Ending
+
+_LABEL = 12
+"""Columns that the left side of the heading takes."""
+
+
+def heading(sweep: PreparedSweep) -> Iterator[str]:
+    """What will be run, where, and how much of it at once."""
+    settings = sweep.planned.cells[0].settings
+    grid = sweep.grid
+    size = _counted(len(sweep.runs), "run")
+    if grid.varied:
+        size += f" ({_counted(len(grid.seeds), 'seed')} x {grid.settings} settings)"
+    yield f"{settings.model.name}, preset {settings.preset}: {size}"
+    for axis in grid.varied:
+        yield from _row("varied", f"{axis.key}: {', '.join(map(str, axis.values))}")
+    yield from _row("folder", str(sweep.folder.path))
+    stages = Counter(run.standing.stage for run in sweep.runs)
+    told = ", ".join(f"{stages[stage]} {stage.value}" for stage in Stage if stages[stage])
+    yield from _row("runs", told)
+    if sweep.cluster is None:
+        yield from _row("workers", sweep.machine.describe(sweep.jobs))
+    else:
+        yield from _row("workers", f"SLURM jobs, {sweep.jobs} at once at most")
+    for note in sweep.planned.notes:
+        yield from _row("note", note)
+
+
+def plan_json(sweep: PreparedSweep) -> str:
+    """What would be run, as JSON."""
+    document = {
+        "folder": str(sweep.folder.path),
+        "jobs": sweep.jobs,
+        "threads": sweep.machine.shares(sweep.jobs)[0].threads,
+        "settings": sweep.sweep.shared,
+        "runs": [_run_json(sweep, place) for place in range(len(sweep.runs))],
+    }
+    return json.dumps(document, indent=2)
+
+
+def conclude(sweep: PreparedSweep, ending: Ending, *, as_json: bool) -> Iterator[str]:
+    """The scores of all finished runs side by side, then what failed and how to go on."""
+    finished = sweep.finished()
+    comparison = compare(read_runs(finished))
+    if as_json:
+        failures = {each.name: each for each in ending.failures}
+        runs = [_run_json(sweep, place) for place in range(len(sweep.runs))]
+        done = {path.name for path in finished}
+        for run in runs:
+            run["stage"] = "finished" if run["name"] in done else "unfinished"
+            if run["name"] in failures:
+                failure = failures[run["name"]]
+                run |= {"stage": "failed", "error": failure.why, "log": str(failure.log)}
+        document = {
+            "folder": str(sweep.folder.path),
+            "runs": runs,
+            "comparison": to_json(comparison),
+        }
+        yield json.dumps(document, indent=2)
+        return
+    if len(finished) > 1:
+        yield ""
+        yield from page(comparison)
+        if not comparison.anything:
+            yield f"There is no score to compare. For more: ganzoo eval {finished[0]}"
+    total = len(sweep.sweep.entries)
+    yield ""
+    yield f"{len(finished)} of {_counted(total, 'run')} in {sweep.folder.path} are finished."
+    for failure in ending.failures:
+        yield f"failed: {failure.name}"
+        yield from wrap(failure.why, width(), initial_indent="  ", subsequent_indent="  ")
+        yield f"  {failure.log}"
+    if len(finished) < total:
+        yield "Go on with what is not, by the same command again:"
+        yield f"  {_command(sweep)}"
+
+
+def _command(sweep: PreparedSweep) -> str:
+    settings = [
+        axis.key
+        if axis.values == (None,)
+        else f"{axis.key}={','.join(str(value) for value in axis.values)}"
+        for axis in sweep.grid.axes
+    ]
+    seeds = _spans(sweep.grid.seeds)
+    own = ("--seeds", seeds, "--out", str(sweep.folder.path), *sweep.options)
+    words = sweep.base.words("sweep", settings, *own)
+    return f"ganzoo {shlex.join(words)}"
+
+
+def _spans(seeds: tuple[int, ...]) -> str:
+    """``0-4,7``."""
+    spans: list[list[int]] = []
+    for seed in seeds:
+        if spans and spans[-1][-1] == seed - 1:
+            spans[-1][1:] = [seed]
+        else:
+            spans.append([seed])
+    return ",".join("-".join(map(str, span)) for span in spans)
+
+
+def _run_json(sweep: PreparedSweep, place: int) -> dict[str, Any]:
+    run = sweep.runs[place]
+    return {
+        "name": run.entry.name,
+        "seed": run.entry.seed,
+        "settings": dict(run.entry.values),
+        "stage": run.standing.stage.value,
+        "step": run.standing.step,
+        "steps": run.steps,
+    }
+
+
+def _row(label: str, text: str) -> Iterator[str]:
+    first, *more = wrap(text, max(width() - _LABEL, 24), break_long_words=False) or [""]
+    yield f"  {label:<{_LABEL - 2}}{first}"
+    yield from (" " * _LABEL + line for line in more)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,191 @@
+"""How fast a training takes its turns, and where the time of a turn goes."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from accelerate.utils import broadcast_object_list
+from torch.utils.flop_counter import FlopCounterMode
+
+from ganzoo.draw import generator_for
+from ganzoo.run import decode_once
+from ganzoo.training import Trainer
+from ganzoo_workbench.laps import Laps, synchronise
+from ganzoo_workbench.machine import MatrixProduct, Memory, forget_peak, peak_memory
+from ganzoo_workbench.spread import Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ganzoo.assembly import Assembly
+    from ganzoo.launch import Chosen
+    from ganzoo.loss import Term
+    from ganzoo.task import Task
+
+WARM_UP = 5
+"""Turns at least that are taken before any is timed."""
+WINDOWS = 8
+_SECONDS = 20.0
+"""What the timed turns take together where nobody says how many there shall be."""
+_MOST_COUNTED = 16
+"""Turns at most whose operations are counted."""
+
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some turns in a row, the mean over them, and the machine right after them."""
+
+    seconds: float
+    """A turn."""
+    parts: Mapping[str, float]
+    """Seconds a turn of each part of it."""
+    rates: Mapping[str, float]
+    """FLOP/s of matrix products by precision."""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What was measured; each spread is over the windows."""
+
+    turns: int
+    """Timed turns, all windows together."""
+    windows: int
+    batch_size: int
+    """Images a turn, over all processes."""
+    images_per_second: Spread
+    """Over all processes."""
+    turn: Spread
+    """Seconds a turn."""
+    parts: Mapping[str, Spread]
+    """Seconds a turn of each part of it."""
+    latents: Spread | None
+    """Seconds of one draw of latents, which is part of a phase or of ``share``; None without."""
+    flop: Mapping[str, float]
+    """Floating-point operations a turn of each part, on this process: products and convolutions."""
+    flop_rate: Spread
+    """FLOP/s of this process."""
+    matrix_rate: Mapping[str, Spread]
+    """FLOP/s of large matrix products by precision, measured between the windows."""
+    utilisation: Spread
+    """``flop_rate`` as a share of the matrix products in the precision of the training."""
+    memory: Memory
+
+
+def make_trainer(task: Task) -> Trainer:
+    """The training that ``task`` asks for, at its beginning; every rank calls it."""
+    images, further = decode_once(task.plan, task.launch)
+    settings, accelerator = task.plan.settings.train, task.launch.accelerator
+    return Trainer(task.plan.assembly, images, settings, accelerator, further)
+
+
+def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Throughput:
+    """Take turns with every loss at its whole weight, and time them; every rank calls it.
+
+    ``precision`` is that of the training. ``turns`` are timed, or as many as take some 20 seconds.
+    """
+    settings, accelerator, assembly = trainer.train, trainer.accelerator, trainer.assembly
+    trainer.step = _ramped(assembly)
+    forget_peak(accelerator.device)
+    flop = _count(trainer, min(_period(assembly), _MOST_COUNTED))
+    begun = time.perf_counter()
+    for _ in range(WARM_UP):
+        trainer.turn()
+    synchronise(accelerator.device)
+    each = (time.perf_counter() - begun) / WARM_UP
+    memory = peak_memory(accelerator.device)
+    precisions: dict[str, None] = dict.fromkeys(("fp32", precision))
+    products = {name: MatrixProduct(accelerator.device, _TYPES[name]) for name in precisions}
+    sizes = broadcast_object_list([_sizes(turns or max(int(_SECONDS / each), WINDOWS))])[0]
+    windows = [_window(trainer, size, products) for size in sizes]
+    rates = [sum(flop.values()) / window.seconds for window in windows]
+    own = [window.rates[precision] for window in windows]
+    return Throughput(
+        turns=sum(sizes),
+        windows=len(windows),
+        batch_size=settings.batch_size,
+        images_per_second=Spread.of([settings.batch_size / window.seconds for window in windows]),
+        turn=Spread.of([window.seconds for window in windows]),
+        parts={
+            name: Spread.of([window.parts[name] for window in windows if name in window.parts])
+            for name in dict.fromkeys(name for window in windows for name in window.parts)
+        },
+        latents=_time_latents(trainer, settings.batch_size),
+        flop=flop,
+        flop_rate=Spread.of(rates),
+        matrix_rate={
+            name: Spread.of([window.rates[name] for window in windows]) for name in products
+        },
+        utilisation=Spread.of([rate / peak for rate, peak in zip(rates, own, strict=True)]),
+        memory=memory,
+    )
+
+
+def _ramped(assembly: Assembly) -> int:
+    """The first turn in which every loss has its whole weight."""
+    return max((term.ramp[1] for term in _terms(assembly) if term.ramp), default=0)
+
+
+def _period(assembly: Assembly) -> int:
+    """Turns after which the same phases and losses are due again."""
+    return math.lcm(
+        *(phase.every for phase in assembly.phases), *(term.every for term in _terms(assembly))
+    )
+
+
+def _terms(assembly: Assembly) -> list[Term]:
+    return [term for terms in assembly.terms.values() for term in terms]
+
+
+def _sizes(turns: int) -> list[int]:
+    """Turns of each window: as even as they can be, none empty."""
+    windows = min(turns, WINDOWS)
+    return [turns // windows + (place < turns % windows) for place in range(windows)]
+
+
+def _count(trainer: Trainer, turns: int) -> dict[str, float]:
+    """Floating-point operations a turn of each part, the mean over ``turns``."""
+    totals: dict[str, float] = {}
+    with FlopCounterMode(display=False) as counter:
+        before = 0
+        for _ in range(turns):
+            for part in trainer.parts():
+                after = counter.get_total_flops()
+                totals[part] = totals.get(part, 0) + after - before
+                before = after
+    return {part: total / turns for part, total in totals.items()}
+
+
+def _window(trainer: Trainer, turns: int, products: Mapping[str, MatrixProduct]) -> Window:
+    device = trainer.accelerator.device
+    laps = Laps(device)
+    synchronise(device)
+    begun = time.perf_counter()
+    for _ in range(turns):
+        laps.begin()
+        for part in trainer.parts():
+            laps.mark(part)
+    synchronise(device)
+    seconds = (time.perf_counter() - begun) / turns
+    parts = {name: total / turns for name, total in laps.seconds().items()}
+    return Window(seconds, parts, {name: product.rate() for name, product in products.items()})
+
+
+def _time_latents(trainer: Trainer, count: int) -> Spread | None:
+    prior, device = trainer.assembly.prior, trainer.accelerator.device
+    if prior is None:
+        return None
+    generator = generator_for(device, "bench")
+    times = []
+    for _ in range(WARM_UP + WINDOWS):
+        synchronise(device)
+        begun = time.perf_counter()
+        prior.sample(count, generator=generator, device=device)
+        synchronise(device)
+        times.append(time.perf_counter() - begun)
+    return Spread.of(times[WARM_UP:])

@@ -1,0 +1,226 @@
+"""`ganzoo bench` times turns of any model, accounts for their operations, and writes no run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from builders import loss_part, make_trainer, part, settings_of
+from click.testing import CliRunner
+from small_runs import SMALL, given
+from torch import Tensor, nn
+
+from ganzoo import Context, Loss, Model, Pass, Phase
+from ganzoo.cli import cli
+from ganzoo_workbench import laps, throughput
+from ganzoo_workbench.laps import Laps
+from ganzoo_workbench.machine import MatrixProduct
+from ganzoo_workbench.spread import Spread
+from ganzoo_workbench.throughput import WARM_UP, WINDOWS, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from click.testing import Result
+
+    from ganzoo.training import Trainer
+
+IMAGES, WIDTH, BATCH = 20, 4, 5
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _small_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganzoo_workbench.machine._SIDES", {"cpu": 16})
+    monkeypatch.setattr("ganzoo_workbench.machine._SECONDS", 1e-3)
+
+
+def ganzoo(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+class Copier(Model):
+    """No adversary and no prior: one matrix product that shall leave images as they are."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        every: int = 1
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"copier": nn.Linear(WIDTH, WIDTH, bias=False)}
+
+    def phases(self) -> list[Phase]:
+        return [Phase("copy", ("copier",), self.copy, every=self.config.every)]
+
+    def copy(self, nets: Any, batch: Any, draw: Any, shared: Any) -> Pass:
+        copied = nets["copier"](batch["image"].flatten(1))
+        return Pass(nets, draw, batch, extra={"copied": copied})
+
+
+class Difference(Loss):
+    def terms(self) -> Mapping[str, Any]:
+        return {"copy": self.difference}
+
+    def difference(self, pass_: Pass) -> Tensor:
+        return (pass_.extra["copied"] - pass_.batch["image"].flatten(1)).square().mean()
+
+
+class Product(Difference):
+    """A lazy loss with a product of its own, of twice as many operations as the copier's."""
+
+    def __init__(self, name: str, config: Any, context: Context) -> None:
+        super().__init__(name, config, context)
+        self.matrix = torch.ones(WIDTH, 2 * WIDTH)
+
+    def difference(self, pass_: Pass) -> Tensor:
+        return (pass_.extra["copied"].detach() @ self.matrix).sum() + super().difference(pass_)
+
+
+def trainer_of(every: int = 1, **losses: Any) -> Trainer:
+    losses = losses or {"difference": loss_part(Difference)}
+    settings = settings_of(part(Copier, every=every), losses, batch_size=BATCH)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (IMAGES, 1, 2, 2), generator=generator).to(torch.uint8)
+    return make_trainer(settings, images)
+
+
+FORWARD = 2 * BATCH * WIDTH * WIDTH
+
+
+def test_the_operations_of_a_turn_are_those_of_its_products() -> None:
+    measured = measure(trainer_of(), "fp32", turns=1)
+    # Forward, and backward to the weights; images get no gradient.
+    assert measured.flop == {"batch": 0, "share": 0, "copy": 2 * FORWARD, "average": 0}
+    assert measured.flop_rate.median == pytest.approx(2 * FORWARD / measured.turn.median)
+    assert measured.latents is None
+
+
+def test_what_is_due_now_and_then_counts_by_the_mean_over_turns() -> None:
+    assert measure(trainer_of(every=2), "fp32", turns=1).flop["copy"] == FORWARD
+    lazy = trainer_of(difference=loss_part(Difference), product=loss_part(Product, every=4))
+    assert measure(lazy, "fp32", turns=1).flop["copy"] == 2 * FORWARD + 2 * FORWARD / 4
+
+
+def test_turns_are_timed_after_every_ramp() -> None:
+    trainer = trainer_of(difference=loss_part(Difference, ramp=(5, 100)))
+    measure(trainer, "fp32", turns=3)
+    assert trainer.step == 100 + 1 + WARM_UP + 3
+
+
+@pytest.mark.parametrize(("turns", "windows"), [(1, 1), (3, 3), (WINDOWS, WINDOWS), (21, WINDOWS)])
+def test_just_as_many_turns_are_timed_as_were_asked_for(turns: int, windows: int) -> None:
+    trainer = trainer_of()
+    measured = measure(trainer, "fp32", turns=turns)
+    assert (measured.turns, measured.windows) == (turns, windows)
+    assert trainer.step == 1 + WARM_UP + turns
+
+
+def test_turns_that_nobody_counted_fill_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "_SECONDS", 0.0)
+    assert measure(trainer_of(), "fp32").turns == WINDOWS
+    monkeypatch.setattr(throughput, "_SECONDS", 0.3)
+    assert measure(trainer_of(), "fp32").turns > WINDOWS
+
+
+def test_the_parts_of_a_turn_fill_it() -> None:
+    measured = measure(trainer_of(), "fp32", turns=40)
+    parts = sum(spread.median for spread in measured.parts.values())
+    assert list(measured.parts) == ["batch", "share", "copy", "average"]
+    assert 0.5 * measured.turn.median < parts < 1.5 * measured.turn.median
+
+
+def test_the_machine_is_held_against_in_the_precision_of_the_training() -> None:
+    measured = measure(trainer_of(), "bf16", turns=1)
+    assert list(measured.matrix_rate) == ["fp32", "bf16"]
+    own = measured.matrix_rate["bf16"].median
+    assert measured.utilisation.median == pytest.approx(measured.flop_rate.median / own)
+
+
+def test_a_matrix_product_has_two_operations_for_each_entry_and_term(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    product = MatrixProduct(torch.device("cpu"), torch.float32, side=8)
+    monkeypatch.setattr(product, "_time", lambda products: 0.25 * products)
+    assert product.rate() == 2 * 8**3 / 0.25
+
+
+def test_laps_are_summed_by_name_and_what_lies_between_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 1.0, 3.0, 10.0, 14.0])
+    monkeypatch.setattr(laps.time, "perf_counter", lambda: next(clock))
+    timed = Laps(torch.device("cpu"))
+    timed.begin()
+    timed.mark("one")
+    timed.mark("other")
+    timed.begin()
+    timed.mark("one")
+    assert timed.seconds() == {"one": 1.0 + 4.0, "other": 2.0}
+
+
+def test_a_spread_holds_the_median_and_the_middle_half() -> None:
+    assert Spread.of([5.0]) == Spread(5.0, 5.0, 5.0)
+    assert Spread.of([4.0, 1.0, 5.0, 2.0, 3.0]) == Spread(3.0, 2.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [("infogan", {"generator", "discriminator", "q"}), ("dcgan", {"generator", "discriminator"})],
+)
+def test_a_bench_as_json_says_what_was_timed_and_writes_no_run(
+    model: str, parameters: set[str]
+) -> None:
+    result = ganzoo("bench", model, "--json", "--steps", "4", *given(SMALL))
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["model"], found["preset"]) == (model, "mnist")
+    assert (found["turns"], found["batch_size"]) == (4, 16)
+    assert found["parameters"].keys() == parameters
+    assert found["settings"]["train"]["batch_size"] == 16
+    assert found["environment"]["precision"] == "fp32"
+    assert "threads" in found["environment"]["device_name"]
+    assert found["environment"]["versions"]["torch"] == version("torch")
+    rate = found["images_per_second"]
+    assert 0 < rate["low"] <= rate["median"] <= rate["high"]
+    assert found["flop"]["critic"] > found["flop"]["generator"] > 0
+    assert found["memory"]["process"] > 2**20
+    assert found["memory"]["device"] is None
+    assert list(Path().iterdir()) == []
+
+
+def test_a_bench_for_people_names_device_versions_rates_and_phases() -> None:
+    result = ganzoo("bench", "infogan", "--steps", "2", *given(SMALL))
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "infogan, preset mnist, in fp32 (train.precision)"
+    starts = [" ".join(line.split()[:2]) for line in lines[1:]]
+    for start in ("device CPU,", "versions Python", "timed 2", "memory"):
+        assert any(each.startswith(start) for each in starts), start
+    text = result.stdout
+    for word in ("images/s", "ms a turn", "critic", "generator", "fp32 matrix product"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["infogn"], "did you mean 'infogan'"),
+        (["infogan", "--steps", "0"], "0 is not in the range x>=1"),
+        (["infogan", "--set", "train.batch_sizes=3"], "did you mean"),
+        ([], "Missing argument 'NAME'"),
+    ],
+)
+def test_a_bench_that_cannot_be_taken_says_why(arguments: list[str], said: str) -> None:
+    result = ganzoo("bench", *arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output

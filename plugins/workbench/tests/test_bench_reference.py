@@ -1,0 +1,117 @@
+"""The plain loop that ganzoo is timed against does the same arithmetic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+SCRIPTS = ("reference", "alternation", "pair", "overhead", "side_by_side", "variants")
+SMALL = ["train.batch_size=8", "train.precision=fp32", "data.limit=100"]
+
+
+@pytest.fixture(autouse=True)
+def _scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The scripts import one another by their plain names."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    yield
+    for name in SCRIPTS:
+        sys.modules.pop(name, None)
+
+
+def small_pair(*settings: str) -> Any:
+    from overhead import TINY
+    from pair import Pair
+
+    return Pair.of(TINY, [*SMALL, *settings])
+
+
+@pytest.mark.parametrize("share", ["true", "false"])
+def test_equal_weights_and_draws_give_equal_losses(share: str) -> None:
+    pair = small_pair(f"train.share_fakes={share}")
+    # Beyond the first turn they are equal only if gradients and optimisers are.
+    assert pair.disagreement(4) < 1e-4
+
+
+@pytest.mark.parametrize("optimiser", ["_critic_optimiser", "_generator_optimiser"])
+def test_another_rate_is_noticed(optimiser: str) -> None:
+    pair = small_pair()
+    getattr(pair.reference, optimiser).param_groups[0]["lr"] *= 2
+    assert pair.disagreement(4) > 1e-3
+
+
+def test_both_have_as_many_parameters_at_the_sizes_of_the_paper() -> None:
+    from pair import Pair
+    from reference import Widths
+
+    pair = Pair.of(Widths(), SMALL)
+    assert pair.parameters() == {"ganzoo": 13_344_912, "reference": 13_344_912}
+
+
+def test_windows_alternate_and_every_other_round_is_in_the_opposite_order() -> None:
+    import torch
+    from alternation import alternate
+
+    taken: list[str] = []
+    turns = {name: lambda name=name: taken.append(name) for name in ("one", "other")}
+    rounds = alternate(turns, 2, 2, torch.device("cpu"))
+    assert taken == ["one", "one", "other", "other", "other", "other", "one", "one"]
+    assert [set(each) for each in rounds] == [{"one", "other"}] * 2
+
+
+def run(script: ModuleType, *arguments: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["script", "--rounds", "2", "--turns", "1", *arguments])
+        script.main()
+
+
+def test_the_overhead_is_told_and_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import alternation
+    import overhead
+
+    monkeypatch.setattr(alternation, "RESULTS", tmp_path)
+    run(overhead)
+    assert "ms more a turn (cpu)" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "overhead-cpu.json").read_text())
+    assert len(kept["rounds"]) == 2
+    run(overhead, "--json")
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["environment"] == kept["environment"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_both_are_timed_side_by_side_and_variants_against_the_training_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import side_by_side
+    import variants
+
+    run(side_by_side, "--share-fakes", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["share_fakes"] is True
+    assert found["largest_relative_difference_of_a_loss"] < 1e-3
+    assert found["ratio"]["cpu"]["median"] > 0
+    run(variants, "--only", "channels_last", "unfused", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["ratio_to_the_training_as_it_is"].keys() == {"channels_last", "unfused"}
+
+
+@pytest.mark.slow
+def test_the_reference_trains_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    import reference
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["reference", "--turns", "2", "--batch-size", "16"])
+        reference.main()
+    assert "turn 2 " in capsys.readouterr().out

@@ -1,0 +1,132 @@
+"""`ganzoo sweep --executor slurm`: the grid as jobs of submitit, which here has no cluster."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from small_runs import SMALL, given
+
+from ganzoo import UserError
+from ganzoo.claim import claimed
+from ganzoo.cli import cli
+from ganzoo_workbench.sweep import slurm
+from ganzoo_workbench.sweep.slurm import Cluster, read_parameters
+
+SWEEP = ["sweep", "dcgan", "--steps", "3", *given(SMALL), "--seeds", "0-1", "--out", "x"]
+ON_SLURM = [*SWEEP, "--executor", "slurm"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A SLURM that takes one array of jobs and never runs it; the file is what was submitted."""
+    for name, text in {
+        "srun": "",
+        "sbatch": f"cp $1 {tmp_path}/submitted; echo Submitted batch job 7",
+    }.items():
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    return tmp_path / "submitted"
+
+
+def test_parameters_are_read_as_settings_are() -> None:
+    texts = ["partition=gpu", "cpus-per-task=4", "additional_parameters={nice=5}"]
+    assert read_parameters(texts) == {
+        "partition": "gpu",
+        "cpus_per_task": 4,
+        "additional_parameters": {"nice": 5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(["gpu"], "says no value"), (["=1"], "says no value"), (["a=1", "a=2"], "a is there twice")],
+)
+def test_parameters_that_are_none_are_told(texts: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_parameters(texts)
+
+
+def test_without_submitit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    monkeypatch.setattr(slurm, "find_spec", lambda name: None)
+    result = CliRunner().invoke(cli, ON_SLURM)
+    assert result.exit_code == 2
+    assert "pip install 'torch-ganzoo[slurm]'" in result.stderr
+    assert not Path("x").exists()
+
+
+def test_without_a_cluster_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    result = CliRunner().invoke(cli, ON_SLURM)
+    assert result.exit_code == 2, result.output
+    assert 'error: --executor slurm: Could not detect "srun"' in result.stderr
+    assert not Path("x").exists()
+
+
+def test_a_parameter_that_slurm_has_not_is_told(sbatch: Path) -> None:
+    result = CliRunner().invoke(cli, [*ON_SLURM, "--slurm", "partitoin=gpu"])
+    assert result.exit_code == 2, result.output
+    assert "partitoin" in result.stderr
+    assert not Path("x").exists()
+
+
+def test_a_grid_is_one_array_of_plain_commands(
+    sbatch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUBMITIT_PREEMPT_SIGNAL", raising=False)
+    cluster = Cluster(Path("jobs"), {"partition": "gpu", "cpus_per_task": 4, "time": 90}, 8)
+    jobs = [
+        slurm.Job(f"seed-{seed}", ["run", "dcgan", "--seed", str(seed)], Path("log"))
+        for seed in range(2)
+    ]
+    watched = cluster.submit(jobs)
+    assert list(watched) == ["seed-0", "seed-1"]
+    lines = sbatch.read_text().splitlines()
+    for line in (
+        "#SBATCH --array=0-1%2",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --cpus-per-task=4",
+        "#SBATCH --time=90",
+        "#SBATCH --signal=USR1@90",
+    ):
+        assert line in lines
+    from submitit.core.utils import CommandFunction, DelayedSubmission  # reads the signal at import
+
+    for job, worker in zip(jobs, watched.values(), strict=True):
+        function = DelayedSubmission.load(worker.submitted.paths.submitted_pickle).function
+        assert type(function) is CommandFunction
+        assert function.command[-5:] == ["ganzoo", *job.words]
+        assert function.command[1:3] == ["-m", "accelerate.commands.launch"]
+        place = function.command.index("--num_cpu_threads_per_process")
+        assert function.command[place + 1] == "4"
+
+
+@pytest.mark.slow
+def test_jobs_train_and_a_failed_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "CLUSTER", "local")
+    monkeypatch.setattr("ganzoo_workbench.sweep.conducting._CLUSTER_PAUSE", 0.5)
+    command = [*ON_SLURM, "--slurm", "timeout_min=10"]
+    alone = [word if word != "0-1" else "0" for word in command]
+    result = CliRunner().invoke(cli, alone)
+    assert result.exit_code == 0, result.output
+    assert "  workers   SLURM jobs, 1 at once at most\n" in result.stdout
+    assert json.loads(Path("x/seed-0/model/config.json").read_text())["step"] == 3
+    with claimed(Path("x/seed-1")):
+        result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 1, result.output
+    assert "1 of 2 runs in x are finished.\n" in result.stdout
+    assert "failed: seed-1\n  error: x/seed-1 is being trained by another" in result.stdout
+    (log,) = [line.strip() for line in result.stdout.splitlines() if "x/jobs/" in line]
+    assert "x/seed-1 is being trained" in Path(log).read_text()
