@@ -9,6 +9,7 @@ import random
 import struct
 import zipfile
 from collections.abc import Callable
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -133,7 +134,7 @@ def _changed(document: Any, dice: random.Random) -> Any:
     place = document
     while True:
         if not isinstance(place, dict | list) or not place:
-            return dice.choice(VALUES)
+            return deepcopy(dice.choice(VALUES))
         keys = list(place) if isinstance(place, dict) else range(len(place))
         key = dice.choice(keys)
         if isinstance(place[key], dict | list) and place[key] and dice.random() < 0.8:
@@ -149,7 +150,7 @@ def _changed(document: Any, dice: random.Random) -> Any:
             case 2 if torch.is_tensor(place[key]):
                 place[key] = dice.choice([torch.zeros(3), torch.zeros(2, 2, dtype=torch.int64)])
             case _:
-                place[key] = dice.choice(VALUES)
+                place[key] = deepcopy(dice.choice(VALUES))
         return document
 
 

@@ -104,7 +104,7 @@ def write_photos(folder: Path, count: int = 256) -> None:
 
 
 def ganzoo(words: list[str], processes: int, **environment: str) -> float:
-    """Run a command in some processes on the CPU; gives the megabytes of the largest process."""
+    """Run a command in processes of one thread on the CPU; gives the megabytes of the largest."""
     launch = [sys.executable, "-m", "ganzoo"]
     if processes > 1:
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
@@ -114,7 +114,7 @@ def ganzoo(words: list[str], processes: int, **environment: str) -> float:
     measured += ["print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(measured), *launch, *words],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", **environment},
+        env=os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"} | environment,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

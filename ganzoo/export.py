@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save
@@ -36,6 +37,7 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
     weights = _mean_weights(trainer)
     if not trainer.accelerator.is_main_process:
         return
+    content = save(weights, metadata={"format": "pt"})
     config = {
         "schema": SCHEMA,
         "ganzoo": __version__,
@@ -44,9 +46,10 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
         "step": trainer.step,
         "averaged": sorted(trainer.averages),
         "packages": packages(settings),
+        "sha256": sha256(content).hexdigest(),
     }
     with whole_file(folder / WEIGHTS) as file:
-        file.write(save(weights, metadata={"format": "pt"}))
+        file.write(content)
     write_json(folder / CONFIG, config)
 
 

@@ -7,11 +7,12 @@ make more memory be taken than its weights fill.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from ganzoo.assembly import Assembly, assemble
 from ganzoo.errors import UserError, in_one_line
@@ -42,6 +43,8 @@ class ExportedConfig:
     """The networks of which an average was exported."""
     packages: list[str]
     """The distributions that its model, prior and losses came from."""
+    sha256: str
+    """Digest of the file of weights, in hexadecimal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +75,15 @@ def read_config(path: Path) -> ExportedConfig:
     return config
 
 
-def build(settings: Settings, data: DataInfo, weights: Path) -> Assembly:
+def build(settings: Settings, config: ExportedConfig, weights: Path) -> Assembly:
     """The parts that ``settings`` name, their networks filled from the file ``weights``.
 
     Raises:
         UserError: nothing can be built from the settings, or the weights are damaged or of other
             networks.
     """
-    tensors = _read_weights(weights)
+    tensors, digest = _read_weights(weights)
+    data = config.data
     try:
         # Shapes alone first: settings may ask for networks of any size.
         with torch.device("meta"):
@@ -96,6 +100,12 @@ def build(settings: Settings, data: DataInfo, weights: Path) -> Assembly:
             ) from error
     assembly = assemble(settings, data)
     _check_fit(assembly.networks, tensors, weights)
+    if digest != config.sha256:
+        raise UserError(
+            f"{weights} is not the file that {CONFIG} was written with: it is damaged, or of "
+            "another turn",
+            hint="If a training is saving it just now, try again; else get a whole copy of both.",
+        )
     for name, network in assembly.networks.items():
         network.load_state_dict(_own(name, tensors))
     return assembly
@@ -116,9 +126,11 @@ def _parsed(kind: type[_Document], content: bytes, path: Path) -> _Document:
         ) from error
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a file, and its digest."""
     try:
-        return load_file(path)
+        content = path.read_bytes()
+        return load(content), sha256(content).hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, LookupError, RuntimeError) as error:

@@ -228,7 +228,7 @@ def load(
         settings = from_table(registry, config.settings, origin=CONFIG)
     except UserError as error:
         raise lacking(config.packages, registry.plugins, folder / CONFIG) or error from error
-    assembly = build(settings, config.data, folder / WEIGHTS)
+    assembly = build(settings, config, folder / WEIGHTS)
     for network in assembly.networks.values():
         network.to(device)
     return Loaded(

@@ -63,6 +63,10 @@ def _header(header: bytes, length: int | None = None) -> Make:
     return change(_WEIGHTS, lambda _: size + header)
 
 
+def _flipped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
 def _config(name: str, edit: Callable[[Any], Any], says: str) -> Case:
     return Case(name, _SAMPLE, says, json_file(_CONFIG, edit), trained=True)
 
@@ -128,6 +132,9 @@ CASES = [
     ),
     _model("weights of nothing", change(_WEIGHTS, lambda _: b""), "model.safetensors cannot be"),
     _model("weights of prose", change(_WEIGHTS, lambda _: b"hello"), "model.safetensors cannot"),
+    _model("a flipped bit of a weight", change(_WEIGHTS, _flipped), "is not the file that config"),
+    _config("a digest of other weights", put("sha256", to="0" * 64), "is not the file that config"),
+    _config("a config without a digest", without("sha256"), "sha256: Field required"),
     _model("weights that break off", change(_WEIGHTS, lambda c: c[:-9]), "model.safetensors cann"),
     _model("a header beyond memory", _header(b"{}", 2**62), "model.safetensors cannot be read"),
     _model("a header of lists", _header(b"[1, 2]"), "model.safetensors cannot be read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -125,6 +126,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, tensor in load_file(weights).items()
     }
     save_file(louder, weights)
+    config = place / "x/model/config.json"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"sha256": digest}))
     return place
 
 
