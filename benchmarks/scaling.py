@@ -241,7 +241,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     by_size.set_yscale("log")
     by_size.set_xticks([32, 64, 128], ["32", "64", "128"])
     by_batch.set(xlabel="global batch (images)", ylabel="images a second", title="32 x 32 pixels")
-    by_batch.set_ylim(bottom=0)
+    by_batch.set_ylim(0, 1.15 * by_batch.dataLim.y1)
     for axes in (by_size, by_batch):
         axes.grid(alpha=0.3)
         axes.legend()

@@ -47,7 +47,7 @@ PARTS: dict[str, tuple[Any, ...]] = {
     "Data": (ImageSource, FactorSource),
     "Metrics": (Score, NotApplicable, Loaded, Split),
     "Observers": (Observer,),
-    "From Python": (ganzoo.train, ganzoo.load),
+    "From Python": (ganzoo.train, ganzoo.load, ganzoo.evaluate),
     "Errors": (ganzoo.UserError,),
 }
 

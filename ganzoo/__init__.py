@@ -23,7 +23,7 @@ from ganzoo.schema import setting
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from ganzoo.api import train
+    from ganzoo.api import evaluate, train
     from ganzoo.draw import Draw
     from ganzoo.latents import Code, Latents, Prior
     from ganzoo.loaded import Loaded, load
@@ -47,6 +47,7 @@ _HEAVY = {
     "Phase": "ganzoo.model",
     "Prior": "ganzoo.latents",
     "TermFunction": "ganzoo.loss",
+    "evaluate": "ganzoo.api",
     "load": "ganzoo.loaded",
     "train": "ganzoo.api",
 }
@@ -76,6 +77,7 @@ __all__ = [
     "TermFunction",
     "UserError",
     "__version__",
+    "evaluate",
     "hookimpl",
     "load",
     "setting",

@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.discovery import discover
+from ganzoo.errors import UserError
 from ganzoo.layers import Assignment, spell
 from ganzoo.loaded import Loaded, load
 from ganzoo.plan import Request
 from ganzoo.registry import Registry
-from ganzoo.reporting import Console
-from ganzoo.scoring import quick_metrics, score_run
+from ganzoo.reporting import Console, Warnings
+from ganzoo.scoring import BUDGET, quick_metrics, score_named, score_run
 from ganzoo.task import execute, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ganzoo.metrics.scorecard import Scores
+
 
 def train(
-    model: str,
+    model: str | None = None,
     *,
     preset: str | None = None,
     data: str | Path | None = None,
@@ -29,6 +32,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     config: Sequence[str | Path] = (),
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
     progress: bool = True,
 ) -> Loaded:
@@ -40,7 +44,7 @@ def train(
         images = model.sample(16, codes={"digit": 7, "slant": 0.5})
 
     Args:
-        model: name of a model, as ``ganzoo models`` lists it.
+        model: name of a model, as ``ganzoo models`` lists it; not needed with ``resume``.
         preset: preset of the model; its default one if left out.
         data: a data set's name, a Hub id, a folder of images, or files.
         steps: turns to train for.
@@ -48,8 +52,10 @@ def train(
         settings: any setting by its dotted key.
         config: TOML files to lay over the preset.
         out: folder of the run; a new one below ``runs/`` if left out.
+        resume: a run to go on with, from its newest checkpoint; what is given beside it must equal
+            its settings, but for ``steps``.
         plugins: further plugins that are one Python file each.
-        progress: show a progress bar.
+        progress: show a progress bar; without it warnings alone are told.
 
     Returns:
         The trained model; its ``folder`` is the run. On ranks other than 0 too.
@@ -71,14 +77,49 @@ def train(
         assignments,
         None if data is None else str(data),
     )
-    task = prepare(registry, request, None if out is None else Path(out))
-    folder, outcome = execute(task, lambda *_: [Console()] if progress else [])
+    if resume is not None and out is not None:
+        raise UserError("resume goes on in the run's own folder: leave out away")
+    task = prepare(
+        registry,
+        request,
+        None if out is None else Path(out),
+        None if resume is None else str(resume),
+    )
+    folder, outcome = execute(task, lambda *_: [Console() if progress else Warnings()])
     if task.tells:
         scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
         for observer in outcome.observers:
             observer.scored(scores)
     task.launch.accelerator.wait_for_everyone()
     return load(folder.path, registry)
+
+
+def evaluate(
+    run: str | Path | None = None,
+    *,
+    metrics: Sequence[str] = (),
+    images: int = BUDGET,
+    plugins: Sequence[str | Path] = (),
+) -> Scores:
+    """Score a trained model as ``ganzoo eval`` does, into ``scores.json`` of its run.
+
+    ::
+
+        scores = ganzoo.evaluate("runs/infogan-mnist-0", metrics=["categories"])
+        scores.scores["category_accuracy/digit"].value
+
+    Args:
+        run: a run folder, an exported model folder or ``OWNER/NAME`` of the Hub; the newest run
+            if left out.
+        metrics: names as ``ganzoo metrics`` lists them; all if left out.
+        images: images that a metric may generate, or read of one split.
+        plugins: further plugins that are one Python file each.
+
+    Raises:
+        UserError: there is no such run or metric, or its model cannot be read.
+    """
+    registry = Registry(discover([Path(file) for file in plugins]))
+    return score_named(registry, None if run is None else str(run), metrics, images)
 
 
 def _text(value: Any) -> str:

@@ -104,7 +104,20 @@ class MetricsFile(Observer):
         self.cut_back(step)
 
 
-class Console(Observer):
+class Warnings(Observer):
+    """Tells what goes wrong or changes the course of a run, and nothing else."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """``stream`` is standard error if left out."""
+        self.stream = stream or sys.stderr
+
+    def happened(self, event: Event) -> None:
+        """Tell warnings and what changes the course of the run; its end is told by the command."""
+        if event.kind in ("warning", "over", "rolled back", "stopping"):
+            tqdm.write(f"  turn {event.step}  {event.kind}: {event.message}", file=self.stream)
+
+
+class Console(Warnings):
     """A progress bar with losses on a terminal; elsewhere a plain line every so often."""
 
     plain_every = 15.0
@@ -112,7 +125,7 @@ class Console(Observer):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """``stream`` is standard error if left out."""
-        self.stream = stream or sys.stderr
+        super().__init__(stream)
         self.bar: Any = None
         self.figures: Any = None
         self.steps = 0
@@ -167,11 +180,6 @@ class Console(Observer):
         left = (now - self._started) / max(step - self._first_step, 1) * (self.steps - step)
         parts = [f"turn {step}/{self.steps}", speed, f"{clock(left)} left", figures_line(record)]
         print("  ".join(part for part in parts if part), file=self.stream, flush=True)
-
-    def happened(self, event: Event) -> None:
-        """Tell warnings and what changes the course of the run; its end is told by the command."""
-        if event.kind in ("warning", "over", "rolled back", "stopping"):
-            tqdm.write(f"  turn {event.step}  {event.kind}: {event.message}", file=self.stream)
 
     def rolled_back(self, step: int) -> None:
         """Move the bar back."""

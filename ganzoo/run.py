@@ -105,9 +105,7 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def decode_once(
-    plan: Plan, launch: Launch
-) -> tuple[Data | Streamed, dict[str, Data | Streamed]]:
+def decode_once(plan: Plan, launch: Launch) -> tuple[Data | Streamed, dict[str, Data | Streamed]]:
     """The training images and those of further sources, by name.
 
     Rank 0 decodes what is not streamed, the others read what it cached.

@@ -43,6 +43,20 @@ def score_model(
     return score(loaded, functions, budget)
 
 
+def score_named(
+    registry: Registry, run: str | None, names: Sequence[str] = (), budget: int = BUDGET
+) -> Scores:
+    """Score what ``run`` names, the newest run for None, with these metrics or all there are."""
+    from ganzoo.repository import find_model
+
+    chosen = [registry.find("metric", name) for name in dict.fromkeys(names)]
+    model = find_model(run)
+    metrics = chosen or registry.all("metric")
+    return score_run(
+        model.folder, registry, model.output.scores, metrics, budget, keep_others=bool(chosen)
+    )
+
+
 def score_run(
     folder: Path,
     registry: Registry,

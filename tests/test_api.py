@@ -46,6 +46,25 @@ def test_a_model_is_trained_scored_and_ready_for_use() -> None:
     assert torch.equal(ganzoo.load("run").sample(5, codes={"digit": 2, "slant": 0.5}, seed=1), one)
 
 
+def test_a_run_goes_on_from_its_checkpoint_and_is_scored_anew() -> None:
+    ganzoo.train("infogan", steps=2, settings=SMALL, out="run", progress=False)
+    model = ganzoo.train(resume="run", steps=3, progress=False)
+    assert (model.step, model.folder) == (3, Path("run"))
+    scores = ganzoo.evaluate("run", metrics=["categories"], images=100)
+    assert scores.step == 3
+    assert 0 <= scores.scores["category_accuracy/digit"].value <= 1
+    kept = json.loads(Path("run/scores.json").read_text())["scores"]
+    assert (
+        kept["category_accuracy/digit"]["value"] == scores.scores["category_accuracy/digit"].value
+    )
+    assert "mi_nats/digit" in kept
+
+
+def test_a_run_goes_on_in_its_own_folder_alone() -> None:
+    with pytest.raises(ganzoo.UserError, match="leave out away"):
+        ganzoo.train(resume="run", out="other")
+
+
 def test_without_a_folder_the_run_gets_one_of_its_own() -> None:
     model = ganzoo.train("infogan", steps=1, settings=SMALL, progress=False)
     assert model.folder == Path("runs/infogan-mnist-0")

@@ -337,6 +337,11 @@ def test_saved_settings_are_a_config_for_the_same_run(ganzoo: Any) -> None:
     assert all(torch.equal(value, weights("y")[key]) for key, value in weights("x").items())
 
 
+def test_a_quiet_run_prints_its_folder_and_nothing_else(ganzoo: Any) -> None:
+    result = run(ganzoo, "infogan", "--steps", "2", "--quiet")
+    assert (result.stdout, result.stderr) == ("runs/infogan-mnist-0\n", "")
+
+
 def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
     settings = [*REPORTED, "optim.generator.lr=0.05"]  # so that a code can be seen
     run(ganzoo, "infogan", "--steps", "20", "--out", "runs/x", settings=settings)

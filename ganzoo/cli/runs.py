@@ -171,19 +171,9 @@ def eval_command(
 ) -> None:
     """Score a trained model with every metric there is, into scores.json of the run."""
     from ganzoo.metrics.scorecard import render, to_json
-    from ganzoo.repository import find_model
-    from ganzoo.scoring import BUDGET, score_run
+    from ganzoo.scoring import BUDGET, score_named
 
-    chosen = [registry.find("metric", name) for name in dict.fromkeys(names)]
-    model = find_model(run)
-    scores = score_run(
-        model.folder,
-        registry,
-        model.output.scores,
-        chosen or registry.all("metric"),
-        budget or BUDGET,
-        keep_others=bool(chosen),
-    )
+    scores = score_named(registry, run, names, budget or BUDGET)
     click.echo(json.dumps(to_json(scores), indent=2) if as_json else render(scores))
 
 

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Print the run's folder at the end, and warnings meanwhile."
+)
 @click.pass_obj
 def run_command(
     registry: Registry,
@@ -67,6 +70,7 @@ def run_command(
     resume: str | None,
     dry_run: bool,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Train the model NAME and score it.
 
@@ -100,23 +104,23 @@ def run_command(
     if dry_run:
         _show_plan(task, as_json=as_json)
     else:
-        _execute(task, as_json=as_json)
+        _execute(task, as_json=as_json, quiet=quiet)
 
 
-def _execute(task: Task, *, as_json: bool) -> None:
-    from ganzoo.reporting import Console
+def _execute(task: Task, *, as_json: bool, quiet: bool) -> None:
+    from ganzoo.reporting import Console, Warnings
     from ganzoo.task import execute
 
     def watch(folder: RunFolder, remarks: Sequence[str]) -> list[Observer]:
-        if as_json:
-            return []
+        if as_json or quiet:
+            return [Warnings()]
         for line in _heading(task, folder, remarks):
             click.echo(line)
         return [Console()]
 
     folder, outcome = execute(task, watch)
     if task.tells:
-        _conclude(task, folder, outcome, as_json=as_json)
+        _conclude(task, folder, outcome, as_json=as_json, quiet=quiet)
     if outcome.stopped_by is not None:
         raise SystemExit(128 + outcome.stopped_by)
 
@@ -155,7 +159,9 @@ def _images(data: DataInfo) -> str:
     return f"{count} {colours} images, {height}x{width}"
 
 
-def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
+def _conclude(
+    task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool, quiet: bool
+) -> None:
     """Score what was trained, and say what to do next."""
     from ganzoo.best import best_of
     from ganzoo.metrics.scorecard import render, to_json
@@ -167,13 +173,17 @@ def _conclude(task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool)
         click.echo(f"Stopped by {name} after turn {outcome.step:,}; everything is saved.", err=True)
         click.echo(f"Continue with: ganzoo run --resume {folder.path}", err=True)
         return
-    click.echo("Scoring the model ...", err=True)
+    if not quiet:
+        click.echo("Scoring the model ...", err=True)
     metrics = quick_metrics(task.registry)
     scores = score_run(folder.path, task.registry, folder.scores, metrics)
     for observer in outcome.observers:
         observer.scored(scores)
     if as_json:
         click.echo(json.dumps({"folder": str(folder.path), **to_json(scores)}, indent=2))
+        return
+    if quiet:
+        click.echo(folder.path)
         return
     rate = f", {outcome.images_per_second:,.0f} images/s" if outcome.images_per_second else ""
     click.echo(f"\nTrained {outcome.step:,} turns in {clock(outcome.seconds)}{rate}.\n")
