@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +64,8 @@ def train(
 
     Raises:
         UserError: something does not fit; nothing has been written then.
+        KeyboardInterrupt, SystemExit: SIGINT or another signal stopped the training. Everything is
+            saved, and ``resume`` goes on from there.
     """
     registry = Registry(discover([Path(file) for file in plugins]))
     given = {"train.steps": steps, "train.seed": seed}
@@ -85,12 +89,21 @@ def train(
         None if out is None else Path(out),
         None if resume is None else str(resume),
     )
+    accelerator = task.launch.accelerator
+    # Not before: the processes wait for one another below, and may train again.
+    atexit.register(accelerator.end_training)
     folder, outcome = execute(task, lambda *_: [Console() if progress else Warnings()])
-    if task.tells:
-        scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
-        for observer in outcome.observers:
-            observer.scored(scores)
-    task.launch.accelerator.wait_for_everyone()
+    if outcome.stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if outcome.stopped_by is not None:
+        raise SystemExit(128 + outcome.stopped_by)
+    try:
+        if task.tells:
+            scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
+            for observer in outcome.observers:
+                observer.scored(scores)
+    finally:
+        accelerator.wait_for_everyone()
     return load(folder.path, registry)
 
 

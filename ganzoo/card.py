@@ -240,7 +240,7 @@ def _training(run: RunFolder, loaded: Loaded) -> Iterator[str]:
     facts = {
         "Model": f"{_code(settings.model.name)}, preset {_code(settings.preset)}",
         "Losses": ", ".join(map(_code, settings.losses)),
-        "Data": f"{_code(data.name)}, {_code(settings.data.split)}: {data.count:,} images",
+        "Data": f"{_code(data.name)}, {_code(settings.data.split)}: {data.amount} images",
         "Turns": f"{loaded.step:,} of {train.batch_size} images, seed {train.seed}",
         "Parameters": ", ".join(f"{_code(name)} {size:,}" for name, size in sizes.items()),
         "Weights": "averaged over the turns" if loaded.ema else "as trained",

@@ -93,7 +93,10 @@ def _history(path: Path) -> list[dict[str, Any]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         history = content.get("history", [content | {"from_step": 0}])
         ordered = all(one["from_step"] < other["from_step"] for one, other in pairwise(history))
-        typed = all(isinstance(each["versions"], dict) for each in history)
+        typed = all(
+            isinstance(each["versions"], dict) and isinstance(each["from_step"], int)
+            for each in history
+        )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
     return history if ordered and typed else []

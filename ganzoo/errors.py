@@ -24,7 +24,11 @@ class UserError(Exception):
         return self.what if self.hint is None else f"{self.what}\n{self.hint}"
 
 
-class LostProcessError(UserError):
+class OneProcessError(UserError):
+    """What one process of a launch met alone, so that it has to say so itself."""
+
+
+class LostProcessError(OneProcessError):
     """Another process of the run has died; each one that is left says so."""
 
 

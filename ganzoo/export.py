@@ -48,6 +48,8 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
         "packages": packages(settings),
         "sha256": sha256(content).hexdigest(),
     }
+    # A card tells the scores of the weights that were here before.
+    (folder / CARD).unlink(missing_ok=True)
     with whole_file(folder / WEIGHTS) as file:
         file.write(content)
     write_json(folder / CONFIG, config)

@@ -49,11 +49,14 @@ def launch(precision: Precision, batch_size: int, second_order: Sequence[str] = 
     """
     refuse(os.environ)
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
     from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
     chosen, why = settle_precision(precision, second_order)
     # torch renames the option below, but accelerate knows only the old name, which still works.
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
+    # An earlier training of this process may have had another precision, which accelerate keeps.
+    AcceleratorState._reset_state()  # noqa: SLF001 - there is no public way
     accelerator = Accelerator(
         mixed_precision=_ACCELERATE_WORDS[chosen],
         # Broadcasting buffers writes into what an earlier forward of the same turn still needs (two

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from ganzoo import checkpoint
@@ -79,8 +80,7 @@ class Loop:
         finally:
             for observer in self.observers:
                 observer.finished(self.trainer.step)
-        rates = sorted(self._rates)
-        rate = rates[len(rates) // 2] if rates else None
+        rate = median(self._rates) if self._rates else None
         seconds = time.monotonic() - self._begun
         return Outcome(self.trainer.step, stopped, rate, seconds, self.observers)
 

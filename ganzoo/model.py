@@ -39,6 +39,11 @@ class DataInfo:
     further: Mapping[str, DataInfo] = field(default_factory=dict)
     """The further sources of images, by the NAME of their table ``[data.NAME]``."""
 
+    @property
+    def amount(self) -> str:
+        """The number of training images as a person reads it: ``60,000``, or ``streamed``."""
+        return f"{self.count:,}" if self.count else "streamed"
+
 
 @dataclass(frozen=True)
 class Context:

@@ -92,6 +92,8 @@ class Repository:
                 )
             except Exception as error:
                 raise refusal(error, self) from error
+        # Between the question and the download its owner may have put other files there.
+        self._refuse_large({each.name: each.stat().st_size for each in Path(folder).iterdir()})
         return Path(folder)
 
     def _check(self) -> bool:
@@ -112,6 +114,11 @@ class Repository:
                     f"{self} on the Hub is no model of ganzoo: it has no {name}",
                     hint="Such a repository is made by: ganzoo push RUN OWNER/NAME",
                 )
+        self._refuse_large(files)
+        return True
+
+    def _refuse_large(self, files: Mapping[str, int]) -> None:
+        """Raise UserError for a file that is larger than such files are; sizes in bytes."""
         for name, most in _LARGEST.items():
             size = files.get(name, 0)
             if size > most:
@@ -121,7 +128,6 @@ class Repository:
                     hint=f"If you trust it: hf download {self.name} --local-dir FOLDER, "
                     "and name the folder.",
                 )
-        return True
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,6 @@ def execute(
             further=further,
             invite=lambda run: _plugin_observers(task.registry, run),
         )
-        task.launch.accelerator.end_training()
     return folder, outcome
 
 

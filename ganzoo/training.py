@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from ganzoo.data import Data, Feed, Streamed, normalise
@@ -214,8 +215,16 @@ class Trainer:
         return normalise(self._feed.first(n), self.assembly.model.image_range)
 
     def symptoms_of_data(self) -> dict[str, str]:
-        """What has turned out to be wrong with images that are read on the way, by their source."""
-        return self._feed.flaws
+        """What ranks found wrong with images that are read on the way, by their source.
+
+        Every rank calls it and gets the same; of two that found something the first one speaks.
+        """
+        if not self._feed.streams:
+            return {}
+        flaws: dict[str, str] = {}
+        for found in reversed(gather_object([self._feed.flaws])):
+            flaws |= found
+        return flaws
 
     def _unfreeze(self, names: Mapping[str, Any] | tuple[str, ...]) -> None:
         """Let these networks have gradients, and no other."""
@@ -329,7 +338,8 @@ class Trainer:
         parts = (rank_state or {}).get("parts", state["parts"])
         for name, part in self._stateful_parts().items():
             part.load_state_dict(parts[name])
-        if self.accelerator.scaler:
+        # A run that was in another precision so far has no scale to go on with.
+        if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         if rank_state is not None:
             for name, net in self.networks().items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
 import ganzoo
+import ganzoo.api
 
 SMALL = {
     "model.generator_dense": [16],
@@ -58,6 +60,32 @@ def test_a_run_goes_on_from_its_checkpoint_and_is_scored_anew() -> None:
         kept["category_accuracy/digit"]["value"] == scores.scores["category_accuracy/digit"].value
     )
     assert "mi_nats/digit" in kept
+
+
+def test_one_process_trains_in_one_precision_after_another() -> None:
+    for precision in ("fp32", "bf16"):
+        settings = {**SMALL, "train.precision": precision}
+        ganzoo.train("infogan", steps=1, settings=settings, out=precision, progress=False)
+        environment = json.loads(Path(precision, "environment.json").read_text())
+        assert environment["precision"] == precision
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_training_that_a_signal_stops_is_saved_and_not_scored(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, raised: type[BaseException]
+) -> None:
+    class Impatient(ganzoo.api.Warnings):
+        def turned(self, step: int) -> None:
+            if step == 2:
+                signal.raise_signal(number)
+
+    monkeypatch.setattr(ganzoo.api, "Warnings", Impatient)
+    with pytest.raises(raised):
+        ganzoo.train("infogan", steps=9, settings=SMALL, out="run", progress=False)
+    assert list(Path("run/checkpoints").glob("step-*"))
+    assert not Path("run/scores.json").exists()
 
 
 def test_a_run_goes_on_in_its_own_folder_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -426,6 +427,7 @@ from ganzoo.plugins import Plugins
 from ganzoo.registry import Registry
 from ganzoo.schema import DataSettings
 from ganzoo.signals import stop_signals
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
 settings = DataSettings(name=sys.argv[1], stream=True, workers=1)
 source = open_source(settings, Registry(Plugins()), "train")
 feed = Feed(open_stream(source, settings), {}, 0, torch.device("cpu"))
@@ -498,6 +500,35 @@ def test_two_processes_stream_disjoint_files(digits: str, tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert "and as many processes train" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_broken_image_that_one_process_meets_is_told_by_the_first(tmp_path: Path) -> None:
+    """Both have to come to the same reports, whichever of them found something."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(40):
+        Image.new("L", (28, 28), 6 * number).save(photos / f"{number:02}.png")
+    (photos / "40.png").write_bytes(b"no image")
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    launch += ["--num_processes", "2", "--main_process_port", "29594", "-m", "ganzoo", "run"]
+    words = ["dcgan", "--preset", "mnist", "--data", str(photos), "--steps", "6", "--out", "x"]
+    words += given([*STREAMED, "train.report_every=1", "data.size=28", "data.broken_share=0.2"])
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    environment["GANZOO_PROCESS_TIMEOUT"] = "60"
+    done = subprocess.run(
+        [*launch, *words],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in (tmp_path / "x/events.jsonl").read_text().splitlines()]
+    warned = [each["message"] for each in events if each["event"] == "warning"]
+    assert any("40.png" in message for message in warned), events
 
 
 LIMITED = """

@@ -120,3 +120,42 @@ def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path: Path) -> None:
     assert finished.returncode != 0
     assert finished.stderr.count("train.batch_size 5 cannot be shared evenly by 2 processes") == 1
     assert not (tmp_path / "runs").exists()
+
+
+TWICE = """
+import json, sys
+import ganzoo
+
+settings = json.loads(sys.argv[1])
+for out in ("one", "two"):
+    model = ganzoo.train("infogan", steps=2, settings=settings, out=out, progress=False)
+    assert model.step == 2
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_twice_from_python(tmp_path: Path) -> None:
+    program = tmp_path / "twice.py"
+    program.write_text(TWICE)
+    small = {
+        "model.generator_dense": [16],
+        "model.generator_channels": [8, 4],
+        "model.discriminator_channels": [4, 8],
+        "model.discriminator_dense": [16],
+        "data.limit": 100,
+        "train.batch_size": 8,
+        "train.precision": "fp32",
+    }
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    launch += ["--num_processes", "2", "--main_process_port", "29595", str(program)]
+    done = subprocess.run(
+        [*launch, json.dumps(small)],
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / out / "scores.json").is_file() for out in ("one", "two"))

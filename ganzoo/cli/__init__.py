@@ -16,7 +16,7 @@ import click
 
 from ganzoo.cli.terminal import colour
 from ganzoo.discovery import discover
-from ganzoo.errors import LostProcessError, UserError, did_you_mean
+from ganzoo.errors import OneProcessError, UserError, did_you_mean
 from ganzoo.plugins import PluginError
 from ganzoo.registry import Registry
 from ganzoo.version import __version__
@@ -108,9 +108,9 @@ class CommandLine(click.Group):
         try:
             return super().main(*args, **extra)
         except UserError as error:
-            # Every process of a launch comes to the same error; one of them tells it. But the one
-            # that is lost may be that one.
-            if os.environ.get("RANK", "0") == "0" or isinstance(error, LostProcessError):
+            # Every process of a launch comes to the same error, and one of them tells it, but for
+            # those that only one comes to.
+            if os.environ.get("RANK", "0") == "0" or isinstance(error, OneProcessError):
                 label = click.style("error:", fg="red", bold=True)
                 click.echo(f"{label} {error}", err=True, color=colour())
             sys.exit(2)

@@ -119,6 +119,7 @@ def _execute(task: Task, *, as_json: bool, quiet: bool) -> None:
         return [Console()]
 
     folder, outcome = execute(task, watch)
+    task.launch.accelerator.end_training()
     if task.tells:
         _conclude(task, folder, outcome, as_json=as_json, quiet=quiet)
     if outcome.stopped_by is not None:
@@ -155,8 +156,7 @@ def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list
 def _images(data: DataInfo) -> str:
     channels, height, width = data.image_shape
     colours = "grey" if channels == 1 else "colour"
-    count = f"{data.count:,}" if data.count else "streamed"
-    return f"{count} {colours} images, {height}x{width}"
+    return f"{data.amount} {colours} images, {height}x{width}"
 
 
 def _conclude(

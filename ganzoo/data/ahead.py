@@ -17,7 +17,7 @@ from ganzoo.data.broken import NAMED, check_broken, left_out
 from ganzoo.data.converting import Batch, convert_batch
 from ganzoo.data.images import send
 from ganzoo.data.store import Description
-from ganzoo.errors import UserError
+from ganzoo.errors import OneProcessError, UserError
 from ganzoo.signals import STOPPING
 
 if TYPE_CHECKING:
@@ -129,6 +129,13 @@ class Ahead:
         return batches_decoded
 
     def _next(self) -> Batch:
+        """The next batch; what goes wrong with it, this rank alone may have met."""
+        try:
+            return self._read()
+        except UserError as error:
+            raise OneProcessError(error.what, hint=error.hint) from error
+
+    def _read(self) -> Batch:
         assert self._loader is not None
         try:
             batch = next(self._loader)

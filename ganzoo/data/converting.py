@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from ganzoo.cores import allowed_cores
 from ganzoo.data.convert import Bytes, Target, UnreadableError, to_array
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def converted(
         except UnreadableError as error:
             return error
 
-    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) if threads else nullcontext()
+    pool = ThreadPoolExecutor(min(allowed_cores(), _MOST_THREADS)) if threads else nullcontext()
     bar = tqdm(total=total, desc=f"decoding {name}", unit="img", delay=1, leave=False, disable=None)
     with pool as executor, bar, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about odd but readable files

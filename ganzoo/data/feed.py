@@ -33,6 +33,7 @@ class Feed:
         seed: int,
         device: torch.device,
     ) -> None:
+        self._sources = (images, *further.values())
         self._main = _dealt(images, seed, device)
         self._further = {
             name: _dealt(data, mix(seed, "data", name), device) for name, data in further.items()
@@ -54,8 +55,13 @@ class Feed:
         return batch
 
     @property
+    def streams(self) -> bool:
+        """Whether a source is read on the way, by each rank for itself."""
+        return any(isinstance(each, Streamed) for each in self._sources)
+
+    @property
     def flaws(self) -> dict[str, str]:
-        """Sentences on broken images that were only found on the way, by the name of the data."""
+        """Sentences on broken images that this rank found on the way, by the name of the data."""
         dealt = {"data": self._main} | {
             f"data.{name}": each for name, each in self._further.items()
         }

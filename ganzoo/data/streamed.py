@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ganzoo.cores import allowed_cores
 from ganzoo.data.broken import NAMED, check_broken
 from ganzoo.data.columns import Rows
 from ganzoo.data.convert import UnreadableError
@@ -19,6 +20,7 @@ from ganzoo.data.decoding import rendered
 from ganzoo.data.images import Images, Rendered
 from ganzoo.data.sequence import RowSequence, ShardSequence
 from ganzoo.data.source import ImageSource
+from ganzoo.data.splits import same_split
 from ganzoo.data.store import Description
 from ganzoo.draw import generator_for
 
@@ -118,7 +120,8 @@ def sample(source: Source, settings: DataSettings, size: int = SAMPLE) -> tuple[
     """
     assert not isinstance(source.content, ImageSource), "those need not be decoded"
     target = source.target(settings)
-    rest = _in_order(source.content)
+    limit = settings.limit if same_split(source.split, settings.split) else None
+    rest = _in_order(source.content, limit)
     parts = _in_parts(islice(rest, size))
     images, labels, broken = [], [], []
     for item, result in converted(
@@ -143,11 +146,11 @@ def sample(source: Source, settings: DataSettings, size: int = SAMPLE) -> tuple[
     return decoded, next(rest, None) is None
 
 
-def _in_order(content: Rows | Shards) -> Iterator[Encoded]:
-    """Every image once: all shuffled or, of shards, the shards alone."""
+def _in_order(content: Rows | Shards, limit: int | None) -> Iterator[Encoded]:
+    """Every image once: the first ``limit`` rows shuffled or, of shards, the shards alone."""
     generator = generator_for(torch.device("cpu"), 0, "sample")
     if isinstance(content, Rows):
-        order = torch.randperm(len(content), generator=generator)
+        order = torch.randperm(min(len(content), limit or len(content)), generator=generator)
         for places in torch.split(order, _PART):
             yield from content.take(places.tolist())
         return
@@ -166,7 +169,7 @@ def _in_parts(items: Iterator[Encoded]) -> Iterator[list[Encoded]]:
 def _free_cores(world: int) -> int:
     """Cores of this machine that no rank trains on, for each rank; at least 1."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-    return min(max((os.cpu_count() or 1) // here - 1, 1), _MOST_WORKERS)
+    return min(max(allowed_cores() // here - 1, 1), _MOST_WORKERS)
 
 
 def _notes(streamed: Streamed) -> Iterator[str]:

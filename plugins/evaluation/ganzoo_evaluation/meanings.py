@@ -25,6 +25,10 @@ NOTICEABLE = 1.0
 """Change over the code's range, in standard deviations of the measure, below which it does not."""
 
 
+PIXELS = 32 * 32
+"""Size of images up to which all noises are moved; of larger ones fewer, since this ends a run."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """Something that can be measured of any image."""
@@ -85,7 +89,9 @@ def meanings(loaded: Loaded, budget: int) -> dict[str, Score]:
     moved = [name for name, code in codes.items() if code.trained is not None]
     if not moved:
         raise NotApplicable("this model has no continuous code to move")
-    noises = max(2, min(NOISES, budget // STEPS))
+    _, height, width = loaded.data.image_shape
+    affordable = NOISES * PIXELS // max(PIXELS, height * width)
+    noises = max(2, min(affordable, budget // STEPS))
     result: dict[str, Score] = {}
     for name in moved:
         values = codes[name].walk(STEPS)

@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 UPSAMPLED = 4
 """Times that images are enlarged before a stroke is measured."""
 
+_PART = 100
+"""Images that are enlarged at a time."""
+
 _INK = 0.5
 """Brightness from which a pixel belongs to a stroke."""
 
@@ -45,12 +48,13 @@ def stroke_width(images: Tensor) -> Floats:
     Args:
         images: as for :func:`slant_degrees`.
     """
-    large = interpolate(
-        as_unit(images).float().cpu(), scale_factor=UPSAMPLED, mode="bilinear", align_corners=False
-    )
-    # A border of background: strokes end where the image does.
-    inked = np.pad((large[:, 0] >= _INK).numpy(), ((0, 0), (1, 1), (1, 1)))
-    return np.array([_width(strokes) for strokes in inked])
+    widths: list[float] = []
+    for part in torch.split(as_unit(images).float().cpu(), _PART):
+        large = interpolate(part, scale_factor=UPSAMPLED, mode="bilinear", align_corners=False)
+        # A border of background: strokes end where the image does.
+        inked = np.pad((large[:, 0] >= _INK).numpy(), ((0, 0), (1, 1), (1, 1)))
+        widths += map(_width, inked)
+    return np.array(widths)
 
 
 def _width(strokes: NDArray[np.bool_]) -> float:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganzoo.cli.arguments import complete_models, json_option, preset_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,8 +22,8 @@ _NEGLIGIBLE = 1e-3
 
 
 @click.command("bench", short_help="Time the turns of a model, and say where their time goes.")
-@click.argument("name")
-@click.option("--preset", metavar="P", help="Preset of the model; see `ganzoo models`.")
+@click.argument("name", shell_complete=complete_models)
+@preset_option
 @click.option(
     "--set",
     "settings",
@@ -35,7 +37,7 @@ _NEGLIGIBLE = 1e-3
     type=click.IntRange(min=1),
     help="Turns to time; left out, as many as take some 20 seconds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 @click.pass_obj
 def bench_command(
     registry: Registry,

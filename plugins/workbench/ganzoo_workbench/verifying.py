@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import run_argument
+
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
 
@@ -13,7 +15,7 @@ _SHOWN = 10
 
 
 @click.command("verify", short_help="Make the last turns of a run again, and compare every byte.")
-@click.argument("run", required=False)
+@run_argument
 @click.option(
     "--steps",
     metavar="K",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import json_option
+
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
 
@@ -17,7 +19,7 @@ _WIDEST = 80
 
 @click.command("doctor", short_help="Look whether this machine can train, and say what to mend.")
 @click.option("--online", is_flag=True, help="Also see whether the Hugging Face Hub answers.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 @click.pass_obj
 def doctor_command(registry: Registry, *, online: bool, as_json: bool) -> None:
     """Look at Python, torch, devices, folders, accelerate and plugins, and train for one turn.

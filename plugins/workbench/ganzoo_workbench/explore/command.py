@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import run_argument
+
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
 
 
 @click.command("explore", short_help="Move the codes of a trained model by hand, in a browser.")
-@click.argument("run", required=False)
+@run_argument
 @click.option(
     "--host",
     default="127.0.0.1",

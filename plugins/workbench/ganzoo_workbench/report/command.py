@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import complete_runs
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ COMPARISON = Path("comparison.html")
 
 
 @click.command("report", short_help="Write a page that shows a run, or several side by side.")
-@click.argument("runs", metavar="[RUN]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument(
+    "runs",
+    metavar="[RUN]...",
+    nargs=-1,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_runs,
+)
 @click.option(
     "-o",
     "--output",

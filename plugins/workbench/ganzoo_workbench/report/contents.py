@@ -153,7 +153,7 @@ def _images(images: int | None, shape: Sequence[str]) -> str:
     if images is None or len(shape) != 3:
         return ""
     colours = "grey" if shape[0] == "1" else "colour"
-    return f"{images:,}, {colours}, {shape[1]}x{shape[2]}"
+    return f"{f'{images:,}' if images else 'streamed'}, {colours}, {shape[1]}x{shape[2]}"
 
 
 def _grouped(value: object) -> str:

@@ -93,9 +93,11 @@ class PreparedSweep:
             if choose_folder(self.planned, self.folder, self.registry)[1] != self.sweep:
                 raise UserError(f"{self.folder.path} has been extended just now", hint="Try again.")
             self.planned.decode()
-            start, slots = self._workers(pending)
+            cluster = self._cluster()
+            # Before any job begins: a job without a record would be nobody's.
             self.folder.write(self.sweep)
             received = stack.enter_context(stop_signals())
+            start, slots = self._workers(pending, cluster)
             by_name = {run.entry.name: run for run in pending}
             progress = Progress(
                 {name: run.steps for name, run in by_name.items()},
@@ -115,12 +117,19 @@ class PreparedSweep:
                 pause=_PAUSE if self.cluster is None else _CLUSTER_PAUSE,
             )
 
-    def _workers(self, pending: list[PlannedRun]) -> tuple[Callable[[Job, int], Worker], int]:
-        """What starts a job in a slot, and the number of slots."""
+    def _cluster(self) -> Cluster | None:
+        """The cluster of the runs, its parameters checked; None if they are trained here."""
         if self.cluster is None:
+            return None
+        return Cluster(self.folder.jobs, self.cluster, self.jobs)
+
+    def _workers(
+        self, pending: list[PlannedRun], cluster: Cluster | None
+    ) -> tuple[Callable[[Job, int], Worker], int]:
+        """What starts a job in a slot, and the number of slots."""
+        if cluster is None:
             shares = self.machine.shares(self.jobs)
             return lambda job, slot: LocalWorker(job, shares[slot]), self.jobs
-        cluster = Cluster(self.folder.jobs, self.cluster, self.jobs)
         watched = cluster.submit([self._job(run) for run in pending])
         return lambda job, _: watched[job.name], len(pending)
 

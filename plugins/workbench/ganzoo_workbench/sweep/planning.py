@@ -83,7 +83,7 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
             {
                 repr((each.fingerprint, about)): (each, about)
                 for each, about in opened
-                if isinstance(each.content, Rows)
+                if isinstance(each.content, Rows) and not about.stream
             }
         )
         notes.update(dict.fromkeys(plan.notes))
