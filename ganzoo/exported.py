@@ -6,6 +6,7 @@ make more memory be taken than its weights fill.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,7 @@ from safetensors.torch import load
 
 from ganzoo.assembly import Assembly, assemble
 from ganzoo.errors import UserError, in_one_line
-from ganzoo.export import CONFIG, SCHEMA
+from ganzoo.export import CONFIG, SCHEMA, WEIGHTS
 from ganzoo.model import DataInfo  # noqa: TC001 - pydantic looks it up
 from ganzoo.plugins import one_line
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _Document = TypeVar("_Document")
 _LONGEST_REASON = 200
+_TIMES_READ, _BETWEEN = 20, 0.05
+"""How often a model is read that is being written meanwhile, and the seconds in between."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +50,33 @@ class ExportedConfig:
     """Digest of the file of weights, in hexadecimal."""
 
 
+@dataclass(frozen=True)
+class ExportedWeights:
+    """The file ``model.safetensors`` as it was read."""
+
+    path: Path
+    content: bytes
+    sha256: str
+    """Digest of ``content``, in hexadecimal."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
     schema: int
+
+
+def read_model(folder: Path) -> tuple[ExportedConfig, ExportedWeights]:
+    """Read both files of a model.
+
+    A training writes one after the other and may be at it just now, so files that do not belong
+    together are read again a few times. Raises UserError if they cannot be read.
+    """
+    for patience in reversed(range(_TIMES_READ)):
+        config, weights = read_config(folder / CONFIG), _read_weights(folder / WEIGHTS)
+        if weights.sha256 == config.sha256 or patience == 0:
+            break
+        time.sleep(_BETWEEN)
+    return config, weights
 
 
 def read_config(path: Path) -> ExportedConfig:
@@ -75,19 +102,18 @@ def read_config(path: Path) -> ExportedConfig:
     return config
 
 
-def build(settings: Settings, config: ExportedConfig, weights: Path) -> Assembly:
-    """The parts that ``settings`` name, their networks filled from the file ``weights``.
+def build(settings: Settings, config: ExportedConfig, weights: ExportedWeights) -> Assembly:
+    """The parts that ``settings`` name, their networks filled from ``weights``.
 
     Raises:
         UserError: nothing can be built from the settings, or the weights are damaged or of other
             networks.
     """
-    tensors, digest = _read_weights(weights)
-    data = config.data
+    tensors, path, data = _tensors(weights), weights.path, config.data
     try:
         # Shapes alone first: settings may ask for networks of any size.
         with torch.device("meta"):
-            _check_fit(assemble(settings, data).networks, tensors, weights)
+            _check_fit(assemble(settings, data).networks, tensors, path)
     except UserError:
         raise
     except Exception as error:
@@ -96,15 +122,15 @@ def build(settings: Settings, config: ExportedConfig, weights: Path) -> Assembly
         if "meta" not in str(error):
             reason = in_one_line(one_line(error), _LONGEST_REASON)
             raise UserError(
-                f"{weights.with_name(CONFIG)} describes nothing that can be built: {reason}"
+                f"{path.with_name(CONFIG)} describes nothing that can be built: {reason}"
             ) from error
     assembly = assemble(settings, data)
-    _check_fit(assembly.networks, tensors, weights)
-    if digest != config.sha256:
+    _check_fit(assembly.networks, tensors, path)
+    if weights.sha256 != config.sha256:
         raise UserError(
-            f"{weights} is not the file that {CONFIG} was written with: it is damaged, or of "
+            f"{path} is not the file that {CONFIG} was written with: it is damaged, or of "
             "another turn",
-            hint="If a training is saving it just now, try again; else get a whole copy of both.",
+            hint="Get a whole copy of both files, or let the run write them anew.",
         )
     for name, network in assembly.networks.items():
         network.load_state_dict(_own(name, tensors))
@@ -126,18 +152,22 @@ def _parsed(kind: type[_Document], content: bytes, path: Path) -> _Document:
         ) from error
 
 
-def _read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
-    """The tensors of a file, and its digest."""
+def _read_weights(path: Path) -> ExportedWeights:
     try:
         content = path.read_bytes()
-        return load(content), sha256(content).hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    return ExportedWeights(path, content, sha256(content).hexdigest())
+
+
+def _tensors(weights: ExportedWeights) -> dict[str, Tensor]:
+    try:
+        return load(weights.content)
     except (SafetensorError, ValueError, LookupError, RuntimeError) as error:
         reason = in_one_line(str(error), _LONGEST_REASON)
-        raise UserError(f"{path} cannot be read: it is no whole safetensors file ({reason})") from (
-            error
-        )
+        raise UserError(
+            f"{weights.path} cannot be read: it is no whole safetensors file ({reason})"
+        ) from error
 
 
 def _check_fit(

@@ -22,8 +22,8 @@ from ganzoo.data import (
 )
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
-from ganzoo.export import CONFIG, WEIGHTS
-from ganzoo.exported import build, read_config
+from ganzoo.export import CONFIG
+from ganzoo.exported import build, read_model
 from ganzoo.launch import device_type
 from ganzoo.repository import find_model
 from ganzoo.requirements import lacking
@@ -223,12 +223,12 @@ def load(
     device = device or torch.device(device_type())
     place = folder if isinstance(folder, Path) else find_model(folder).folder
     folder = model_folder(place)
-    config = read_config(folder / CONFIG)
+    config, weights = read_model(folder)
     try:
         settings = from_table(registry, config.settings, origin=CONFIG)
     except UserError as error:
         raise lacking(config.packages, registry.plugins, folder / CONFIG) or error from error
-    assembly = build(settings, config, folder / WEIGHTS)
+    assembly = build(settings, config, weights)
     for network in assembly.networks.values():
         network.to(device)
     return Loaded(

@@ -11,6 +11,7 @@ import torch
 
 import ganzoo
 import ganzoo.api
+from ganzoo import exported
 
 SMALL = {
     "model.generator_dense": [16],
@@ -121,3 +122,14 @@ def test_a_wrong_code_is_named() -> None:
         model.sample(codes={"colour": 1})
     with pytest.raises(ganzoo.UserError, match="from 0 to 3"):
         model.sample(codes={"digit": 4})
+
+
+def test_a_model_that_is_being_saved_is_read_once_it_is_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ganzoo.train("infogan", steps=1, settings=SMALL, out="run", progress=False)
+    weights = Path("run/model/model.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    monkeypatch.setattr(exported.time, "sleep", lambda _: weights.write_bytes(whole))
+    assert ganzoo.load("run").step == 1
