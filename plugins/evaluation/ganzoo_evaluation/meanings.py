@@ -117,10 +117,10 @@ def find(quality: Quality, values: list[float], images: Tensor) -> Finding:
 
 def _score(found: list[Finding], n: int) -> Score:
     best = max(found, key=lambda each: (each.speaks, each.spreads * each.correlation))
-    if best.speaks:
-        note = f"{best}, {best.spreads:.1f} times its spread among images"
-    else:
-        note = f"no quality measured follows it; nearest is {best}"
+    change = f"{best}, {best.spreads:.1f} times its spread among images"
+    note = f"median |Spearman| of the code with {change}"
+    if not best.speaks:
+        note = f"no quality measured follows it far enough; nearest is {change}"
     evidence = {
         each.quality.name: {
             "correlation": round(each.correlation, 4),

@@ -13,7 +13,7 @@ def test_a_code_is_named_by_the_quality_that_follows_it_and_an_idle_one_is_not()
     lean, idle = scores["meaning/lean"], scores["meaning/idle"]
     assert lean.extra["suggestion"] == "slant"
     assert lean.value == pytest.approx(1)
-    assert lean.note.startswith("slant from -19.7 to 19.7 degrees")
+    assert "slant from -19.7 to 19.7 degrees" in lean.note
     assert lean.extra["evidence"]["slant"]["last"] == pytest.approx(20, abs=1.5)
     assert lean.n == 220
     assert idle.extra["suggestion"] is None
