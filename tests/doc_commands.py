@@ -26,6 +26,8 @@ class Shown:
     line: str
     why_not: str | None
     """Why no test runs it; None where one does."""
+    error: str | None = None
+    """What it is shown to be refused with."""
 
     def words(self) -> list[str]:
         """The command's words, made to take seconds: plans of trainings, few images."""
@@ -36,6 +38,8 @@ class Shown:
             "eval": ["--images", "100"],
             "verify": ["--steps", "1"],
         }
+        if self.error is not None:
+            return words
         command = words[1] if not words[1].startswith("-") else words[3]
         return words + more.get(command, [])
 
@@ -49,9 +53,11 @@ def commands(page: Path) -> list[Shown]:
         if fence["kind"] not in ("", "console"):
             continue
         why = fence["why"] or (whole[1] if whole else None)
+        _, refused, rest = fence["content"].partition("\nerror: ")
+        error = f"error: {rest}" if refused else None
         for line in fence["content"].splitlines():
             command = COMMENT.sub("", line.removeprefix("$ "))
             said_to_be_one = line.startswith("$ ") or command.startswith(PROGRAMS)
             if said_to_be_one and not line.startswith(" "):
-                found.append(Shown(page.name, command, why))
+                found.append(Shown(page.name, command, why, error))
     return found

@@ -99,7 +99,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def ganzoo(words: list[str], place: Path) -> None:
+def ganzoo(words: list[str], place: Path, error: str | None = None) -> None:
+    """Run a command that has to succeed, or to be refused with this ``error``."""
     finished = subprocess.run(
         [sys.executable, "-m", "ganzoo", *words],
         cwd=place,
@@ -108,7 +109,9 @@ def ganzoo(words: list[str], place: Path) -> None:
         text=True,
         check=False,
     )
-    assert finished.returncode == 0, f"{words}\n{finished.stdout}{finished.stderr}"
+    said = f"{words}\n{finished.stdout}{finished.stderr}"
+    assert finished.returncode == (0 if error is None else 2), said
+    assert error is None or finished.stderr == error
 
 
 @pytest.mark.slow
@@ -118,7 +121,7 @@ def test_the_commands_of_a_page_run(page: Path, place: Path) -> None:
     assert len(run) >= 3
     for shown in run:
         assert shown.line.startswith("ganzoo "), shown
-        ganzoo(shown.words()[1:], place)
+        ganzoo(shown.words()[1:], place, shown.error)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
