@@ -41,7 +41,7 @@ RESULTS = HERE.parent / "docs" / "results" / "reliability"
 CLOCKS = ("seconds", "images_per_second")
 """Figures of metrics.jsonl that no two runs share."""
 
-OTHERWISE = {"environment.json", "events.jsonl", "scores.json", "metrics.jsonl"}
+OTHERWISE = {"environment.json", "events.jsonl", "metrics.jsonl", "report.html", "scores.json"}
 """Files that tell of the kills, or are compared by what they say."""
 
 SETTINGS = {
