@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -82,5 +83,20 @@ data_option = click.option(
     metavar="D",
     shell_complete=complete_datasets,
     help="A data set's name, a Hub id, a folder of images, or files.",
+)
+config_option = click.option(
+    "--config",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="TOML file to lay over the preset.",
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    metavar="K=V",
+    multiple=True,
+    help="One setting, as in train.batch_size=64.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
 
-from ganzoo.cli.arguments import json_option, model_argument, preset_option
+from ganzoo.cli.arguments import (
+    config_option,
+    json_option,
+    model_argument,
+    preset_option,
+    set_option,
+)
 from ganzoo.cli.terminal import LEAST, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from ganzoo.presets import Preset
     from ganzoo.registry import Registry
@@ -25,15 +31,8 @@ if TYPE_CHECKING:
 @click.command("show")
 @model_argument
 @preset_option
-@click.option(
-    "--config",
-    "files",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="TOML file to lay over the preset.",
-)
-@click.option("--set", "texts", metavar="K=V", multiple=True, help="As in train.batch_size=64.")
+@config_option
+@set_option
 @json_option
 @click.pass_obj
 def show_command(
@@ -42,26 +41,26 @@ def show_command(
     name: str | None,
     preset: str | None,
     files: tuple[Path, ...],
-    texts: tuple[str, ...],
+    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show every setting of NAME: value, type, meaning, origin."""
     from ganzoo.settings import Assignment, resolve, rows
 
-    assignments = [Assignment.parse(text) for text in texts]
-    settings = resolve(registry, name, preset=preset, files=files, assignments=assignments)
-    presets = registry.presets(registry.find("model", settings.model.name))
+    assignments = [Assignment.parse(text) for text in settings]
+    resolved = resolve(registry, name, preset=preset, files=files, assignments=assignments)
+    presets = registry.presets(registry.find("model", resolved.model.name))
     if as_json:
         document = {
-            "model": settings.model.name,
-            "package": settings.model.package,
-            "preset": settings.preset,
+            "model": resolved.model.name,
+            "package": resolved.model.package,
+            "preset": resolved.preset,
             "presets": {each.name: each.summary for each in presets.values()},
-            "settings": [asdict(row) for row in rows(settings)],
+            "settings": [asdict(row) for row in rows(resolved)],
         }
         click.echo(json.dumps(document, indent=2))
         return
-    for line in _page(settings, presets, rows(settings)):
+    for line in _page(resolved, presets, rows(resolved)):
         click.echo(line)
 
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.arguments import complete_runs, data_option, model_argument, preset_option
+from ganzoo.cli.arguments import (
+    complete_runs,
+    config_option,
+    data_option,
+    model_argument,
+    preset_option,
+    set_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,21 +35,8 @@ if TYPE_CHECKING:
 @data_option
 @click.option("--steps", metavar="N", help="Turns to train for (train.steps).")
 @click.option("--seed", metavar="S", help="Seed of everything that is drawn (train.seed).")
-@click.option(
-    "--config",
-    "files",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="TOML file.",
-)
-@click.option(
-    "--set",
-    "settings",
-    metavar="K=V",
-    multiple=True,
-    help="One setting, as in train.batch_size=64.",
-)
+@config_option
+@set_option
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option(
     "--resume",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.arguments import complete_models, json_option, preset_option
+from ganzoo.cli.arguments import complete_models, json_option, preset_option, set_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,13 +24,7 @@ _NEGLIGIBLE = 1e-3
 @click.command("bench", short_help="Time the turns of a model, and say where their time goes.")
 @click.argument("name", shell_complete=complete_models)
 @preset_option
-@click.option(
-    "--set",
-    "settings",
-    metavar="K=V",
-    multiple=True,
-    help="One setting, as in train.batch_size=64.",
-)
+@set_option
 @click.option(
     "--steps",
     metavar="N",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganzoo.cli.arguments import json_option
+from ganzoo_workbench.counting import counted
 
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
@@ -54,4 +55,4 @@ def doctor_command(registry: Registry, *, online: bool, as_json: bool) -> None:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}" + ("" if number == 1 else "s")
+    return counted(number, noun) if number else f"no {noun}s"

@@ -13,6 +13,7 @@ import torch
 
 from ganzoo.cores import allowed_cores
 from ganzoo.launch import choose_precision, device_type
+from ganzoo_workbench.counting import counted
 from ganzoo_workbench.doctor.findings import gigabytes, note, ok, problem
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def cores() -> Iterator[Finding]:
     """The cores that this process may use, and the threads that torch begins."""
     allowed, there, threads = allowed_cores(), os.cpu_count() or 1, torch.get_num_threads()
     share = f"{allowed} of {there}" if allowed < there else f"{allowed}"
-    yield ok("cores", f"{share} for this process; torch computes in {_count(threads, 'thread')}")
+    yield ok("cores", f"{share} for this process; torch computes in {counted(threads, 'thread')}")
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted and not (wanted.isdecimal() and int(wanted)):
         yield note(
@@ -65,14 +66,14 @@ def cores() -> Iterator[Finding]:
     elif wanted and int(wanted) > allowed:
         yield problem(
             "threads",
-            f"OMP_NUM_THREADS={wanted} is more than the {_count(allowed, 'core')} allowed: "
+            f"OMP_NUM_THREADS={wanted} is more than the {counted(allowed, 'core')} allowed: "
             "threads get in one another's way",
             f"export OMP_NUM_THREADS={allowed}",
         )
     elif threads > allowed:
         yield problem(
             "threads",
-            f"torch computes in {threads} threads on {_count(allowed, 'core')}: they get in one "
+            f"torch computes in {threads} threads on {counted(allowed, 'core')}: they get in one "
             "another's way",
             f"export OMP_NUM_THREADS={allowed}",
         )
@@ -113,7 +114,3 @@ def _bytes_in(name: str) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdecimal() else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.arguments import data_option, model_argument, preset_option
+from ganzoo.cli.arguments import config_option, data_option, model_argument, preset_option
 
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 @preset_option
 @data_option
 @click.option("--steps", metavar="N", help="Turns to train each run for (train.steps).")
-@click.option(
-    "--config",
-    "files",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="TOML file.",
-)
+@config_option
 @click.option(
     "--set",
     "settings",

@@ -9,6 +9,7 @@ import torch
 
 from ganzoo.cores import allowed_cores
 from ganzoo.launch import device_type
+from ganzoo_workbench.counting import counted
 from ganzoo_workbench.sweep.workers import Share
 
 
@@ -45,11 +46,11 @@ class Machine:
     def describe(self, jobs: int) -> str:
         """The sharing in words."""
         threads = max(self.cores // jobs, 1)
-        words = f"{jobs} at once, {threads} of {_counted(self.cores, 'core')} each"
+        words = f"{jobs} at once, {threads} of {counted(self.cores, 'core')} each"
         if self.cores < jobs:
-            words = f"{jobs} at once on {_counted(self.cores, 'core')}, which will be slow"
+            words = f"{jobs} at once on {counted(self.cores, 'core')}, which will be slow"
         if self.gpus:
-            words += f", on {_counted(len(self.gpus), 'GPU')}"
+            words += f", on {counted(len(self.gpus), 'GPU')}"
         if self.device != "cpu" and jobs > max(len(self.gpus), 1):
             words += "; how well runs share a device is not measured"
         return words
@@ -58,7 +59,3 @@ class Machine:
 def _visible_gpus(count: int) -> tuple[str, ...]:
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     return tuple(named[:count] if any(named) else map(str, range(count)))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.cli.comparing import page
 from ganzoo.cli.terminal import width
 from ganzoo.comparison import compare, read_runs, to_json
+from ganzoo_workbench.counting import counted
 from ganzoo_workbench.sweep.standing import Stage
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def heading(sweep: PreparedSweep) -> Iterator[str]:
     """What will be run, where, and how much of it at once."""
     settings = sweep.planned.cells[0].settings
     grid = sweep.grid
-    size = _counted(len(sweep.runs), "run")
+    size = counted(len(sweep.runs), "run")
     if grid.varied:
-        size += f" ({_counted(len(grid.seeds), 'seed')} x {grid.settings} settings)"
+        size += f" ({counted(len(grid.seeds), 'seed')} x {grid.settings} settings)"
     yield f"{settings.model.name}, preset {settings.preset}: {size}"
     for axis in grid.varied:
         yield from _row("varied", f"{axis.key}: {', '.join(map(str, axis.values))}")
@@ -84,7 +85,7 @@ def conclude(sweep: PreparedSweep, ending: Ending, *, as_json: bool) -> Iterator
             yield f"There is no score to compare. For more: ganzoo eval {finished[0]}"
     total = len(sweep.sweep.entries)
     yield ""
-    yield f"{len(finished)} of {_counted(total, 'run')} in {sweep.folder.path} are finished."
+    yield f"{len(finished)} of {counted(total, 'run')} in {sweep.folder.path} are finished."
     for failure in ending.failures:
         yield f"failed: {failure.name}"
         yield from wrap(failure.why, width(), initial_indent="  ", subsequent_indent="  ")
@@ -134,7 +135,3 @@ def _row(label: str, text: str) -> Iterator[str]:
     first, *more = wrap(text, max(width() - _LABEL, 24), break_long_words=False) or [""]
     yield f"  {label:<{_LABEL - 2}}{first}"
     yield from (" " * _LABEL + line for line in more)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
