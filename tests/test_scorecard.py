@@ -147,6 +147,27 @@ def test_no_line_is_wider_than_the_terminal(length):
     assert "10,000 generated" in card
 
 
+def test_one_long_value_does_not_break_the_lines_of_the_others():
+    def uneven(loaded, budget):
+        extra = {"ceiling": 2.2, "standard_error": 0.00042}
+        return {
+            "information/digit": Score(2.2, None, 10_000, label="L_I", unit="nats", extra=extra),
+            "moves_width_to_height/digit": Score(0.5, "test", 10_000),
+        }
+
+    assert render(score(LOADED, {"uneven": uneven}, 1)).splitlines()[3:5] == [
+        "  L_I                    2.200 ± 0.0004 of 2.200 nats (100 %)  10,000 generated",
+        "  moves width to height  0.500                                10,000 test images",
+    ]
+
+
+def test_a_long_name_of_a_split_still_fits():
+    def odd(loaded, budget):
+        return {"nmi/digit": Score(0.5, "s" * 60, 1)}
+
+    assert "  1 " + "s" * 60 in render(score(LOADED, {"odd": odd}, 1))
+
+
 def test_a_model_without_scores_says_why():
     card = render(score(LOADED, {"categories": unlabelled}, 1))
     assert card.endswith("\n\nno score of categories: photos has no labels")

@@ -107,7 +107,9 @@ def render(scores: Scores) -> str:
     lines = wrap(f"Scorecard: step {scores.step:,}, {scores.data}, {weights}", WIDTH)
     rows = [row_of(name, score) for name, score in scores.scores.items()]
     labels = min(max((len(row.label) for row in rows), default=0), _WIDEST_LABEL)
-    values = max((len(row.value) for row in rows), default=0)
+    # A value may be longer than its column: better one source out of line than most on a second one.
+    room = WIDTH - labels - len("  " * 3) - max((len(row.source) for row in rows), default=0)
+    values = max(0, min(max((len(row.value) for row in rows), default=0), room))
     for subject in dict.fromkeys(row.subject for row in rows):
         lines += ["", subject]
         for row in rows:
