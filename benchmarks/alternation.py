@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import environment
 from ganzoo.export import packages
-from ganzoo_workbench.laps import synchronise
-from ganzoo_workbench.spread import Spread
+from ganzoo.stopwatch import synchronise
+from ganzoo_workbench.quartiles import Quartiles
 
 if TYPE_CHECKING:
     import torch
@@ -64,12 +64,12 @@ def _time(turn: Turn, count: int, device: torch.device) -> Timing:
     return Timing((time.perf_counter() - wall) / count, (time.process_time() - cpu) / count)
 
 
-def spread_of(rounds: list[Round], figure: Callable[[Round], float]) -> Spread:
-    """The spread of a figure of each round."""
-    return Spread.of([figure(each) for each in rounds])
+def spread_of(rounds: list[Round], figure: Callable[[Round], float]) -> Quartiles:
+    """The quartiles of a figure over the rounds."""
+    return Quartiles.of([figure(each) for each in rounds])
 
 
-def say(spread: Spread, digits: int) -> str:
+def say(spread: Quartiles, digits: int) -> str:
     """Median and quartiles."""
     return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
+from itertools import count
 from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any
 
@@ -27,6 +28,12 @@ def plain_name(text: str) -> str:
     ``-``; what exceeds 100 characters is cut off.
     """
     return re.sub(r"^\.|[^\w.-]", "-", text, flags=re.ASCII)[:_LONGEST]
+
+
+def numbered(stem: str) -> Iterator[str]:
+    """``stem``, ``stem-2``, ``stem-3`` and so on, of which the first that is free is taken."""
+    yield stem
+    yield from (f"{stem}-{number}" for number in count(2))
 
 
 @contextmanager

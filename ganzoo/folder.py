@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import UserError
-from ganzoo.files import plain_name
+from ganzoo.files import numbered, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,11 +84,8 @@ class RunFolder:
 
 def new_names(model: str, preset: str, seed: int, parent: Path = RUNS) -> Iterator[Path]:
     """Names for a new run that nothing has yet: ``runs/<model>-<preset>-<seed>[-n]``."""
-    stem = plain_name(f"{model}-{preset}-{seed}")
-    for number in count(1):
-        path = parent / (stem if number == 1 else f"{stem}-{number}")
-        if not path.exists():
-            yield path
+    paths = (parent / name for name in numbered(plain_name(f"{model}-{preset}-{seed}")))
+    yield from (path for path in paths if not path.exists())
 
 
 def all_runs(parent: Path = RUNS) -> list[RunFolder]:

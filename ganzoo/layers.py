@@ -225,6 +225,14 @@ def leaves(table: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
             yield (*path, key)
 
 
+def value_at(table: Mapping[str, Any], path: Path) -> Any:
+    """The value at a path, which must be there."""
+    value: Any = table
+    for part in path:
+        value = value[part]
+    return value
+
+
 def spell(value: Any) -> str:
     """A value as TOML would have it, with texts in single quotes."""
     if value is None:

@@ -7,6 +7,12 @@ import time
 import torch
 
 
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all its work; a CPU always has."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
 class Stopwatch:
     """Runs during turns and stands still during everything between them."""
 
@@ -23,8 +29,7 @@ class Stopwatch:
         """Stand still once the device has done its work."""
         if self._since is None:
             return
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        synchronise(self.device)
         self._seconds += time.perf_counter() - self._since
         self._since = None
 

@@ -6,6 +6,7 @@ import atexit
 import signal
 import threading
 import weakref
+from contextlib import suppress
 from functools import cached_property
 from queue import Full, Queue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -238,7 +239,10 @@ def _ahead(items: Iterator[_Item], depth: int) -> Iterator[_Item]:
             yield item
     finally:
         ended.set()
-        thread.join(_PATIENCE)  # Python's exit would abort in the midst of pyarrow
+        # Python's exit would abort in the midst of pyarrow. A thread cannot wait for itself, and it
+        # may be the one that ends this, collecting what nobody holds any more.
+        with suppress(RuntimeError):
+            thread.join(_PATIENCE)
 
 
 def _close(ahead: weakref.ref[Ahead]) -> None:

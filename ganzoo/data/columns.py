@@ -26,6 +26,9 @@ _MOST_CLASSES = 100_000
 UNLABELLED = -1
 """The label of an image without one."""
 
+PART = 256
+"""Rows that are read, and then decoded, at once."""
+
 
 class Encoded(NamedTuple):
     """One image as it is stored."""

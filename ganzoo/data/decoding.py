@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ganzoo.data.broken import NAMED, check_broken, notes_on
-from ganzoo.data.columns import Encoded, Rows
+from ganzoo.data.columns import PART, Encoded, Rows
 from ganzoo.data.convert import RULES_VERSION, Target, UnreadableError
 from ganzoo.data.converting import converted
 from ganzoo.data.images import Images, Rendered
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ganzoo.data.source import Source
+    from ganzoo.data.store import EntryFile
     from ganzoo.schema import DataSettings
 
 Data = Images | Rendered
 """What batches are taken from."""
-
-_PART = 256
-"""Rows that are read at once."""
 
 
 def decode(source: Source, settings: DataSettings) -> Data:
@@ -82,42 +80,14 @@ def rendered(source: Source, content: ImageSource, settings: DataSettings, count
 
 
 def _parts(rows: Rows, count: int) -> Iterator[list[Encoded]]:
-    for start in range(0, count, _PART):
-        yield rows.take(range(start, min(start + _PART, count)))
+    for start in range(0, count, PART):
+        yield rows.take(range(start, min(start + PART, count)))
 
 
 def _build(source: Source, settings: DataSettings, target: Target, count: int, slot: Slot) -> Entry:
-    resizes = settings.size is not None or settings.crop is not None
-    labels: list[int] = []
-    broken: list[str] = []
-    assert isinstance(source.content, Rows)
-    skipped = 0
-    remarks: Counter[str] = Counter()
     try:
         with slot.writing() as file:
-            for item, result in converted(
-                _parts(source.content, count),
-                target,
-                threads=source.is_large,
-                total=count,
-                name=source.name,
-            ):
-                if isinstance(result, UnreadableError):
-                    skipped += 1
-                    if len(broken) < NAMED:
-                        broken.append(f"{item.name} ({result})")
-                    continue
-                image, made = result
-                if not resizes and not {"shrunk", "enlarged"}.isdisjoint(made):
-                    raise UserError(
-                        f"the images of {source.name!r} differ in size: {item.name} is not of "
-                        f"{target.side} pixels, as others are",
-                        hint="Say what size they are to be made, for example --set data.size=64",
-                    )
-                file.append(image)
-                labels.append(item.label)
-                remarks.update(made)
-            description = Description(len(labels), skipped, broken, dict(remarks))
+            labels, description = _fill(file, source, settings, target, count)
             check_broken(source.name, description, settings.broken_share)
             entry = file.complete(labels, description)
     except OSError as error:
@@ -126,3 +96,35 @@ def _build(source: Source, settings: DataSettings, target: Target, count: int, s
             hint="Set the environment variable GANZOO_CACHE to a writable folder with enough room",
         ) from error
     return entry
+
+
+def _fill(
+    file: EntryFile, source: Source, settings: DataSettings, target: Target, count: int
+) -> tuple[list[int], Description]:
+    """Append all images that can be read; give their labels, and what happened."""
+    resizes = settings.size is not None or settings.crop is not None
+    labels: list[int] = []
+    broken: list[str] = []
+    skipped = 0
+    remarks: Counter[str] = Counter()
+    assert isinstance(source.content, Rows)
+    parts = _parts(source.content, count)
+    for item, result in converted(
+        parts, target, threads=source.is_large, total=count, name=source.name
+    ):
+        if isinstance(result, UnreadableError):
+            skipped += 1
+            if len(broken) < NAMED:
+                broken.append(f"{item.name} ({result})")
+            continue
+        image, made = result
+        if not resizes and not {"shrunk", "enlarged"}.isdisjoint(made):
+            raise UserError(
+                f"the images of {source.name!r} differ in size: {item.name} is not of "
+                f"{target.side} pixels, as others are",
+                hint="Say what size they are to be made, for example --set data.size=64",
+            )
+        file.append(image)
+        labels.append(item.label)
+        remarks.update(made)
+    return labels, Description(len(labels), skipped, broken, dict(remarks))

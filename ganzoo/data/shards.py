@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import datasets
 
-from ganzoo.data.columns import Table
+from ganzoo.data.columns import PART, Table
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
     from ganzoo.data.columns import Encoded
-
-_PART = 256
-"""Rows that are read at once."""
 
 
 def features_of(table: datasets.IterableDataset, name: str) -> datasets.Features:
@@ -64,7 +61,7 @@ class Shards(Table):
             UserError: they cannot be read.
         """
         left = self.limit
-        for rows in _parts(self.arrow.shard(self.number, shard), _PART, self.name):
+        for rows in _parts(self.arrow.shard(self.number, shard), PART, self.name):
             if left is None:
                 yield rows
                 continue

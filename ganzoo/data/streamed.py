@@ -13,7 +13,7 @@ import torch
 
 from ganzoo.cores import allowed_cores
 from ganzoo.data.broken import NAMED, check_broken
-from ganzoo.data.columns import Rows
+from ganzoo.data.columns import PART, Rows
 from ganzoo.data.convert import UnreadableError
 from ganzoo.data.converting import converted
 from ganzoo.data.decoding import rendered
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 SAMPLE = 10_000
 """Images of a streamed split that scores look at."""
 _MOST_WORKERS = 8
-_PART = 256
-"""Rows that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def _in_order(content: Rows | Shards, limit: int | None) -> Iterator[Encoded]:
     generator = generator_for(torch.device("cpu"), 0, "sample")
     if isinstance(content, Rows):
         order = torch.randperm(min(len(content), limit or len(content)), generator=generator)
-        for places in torch.split(order, _PART):
+        for places in torch.split(order, PART):
             yield from content.take(places.tolist())
         return
     for shard in torch.randperm(content.number, generator=generator).tolist():
@@ -162,7 +160,7 @@ def _in_order(content: Rows | Shards, limit: int | None) -> Iterator[Encoded]:
 
 
 def _in_parts(items: Iterator[Encoded]) -> Iterator[list[Encoded]]:
-    while part := list(islice(items, _PART)):
+    while part := list(islice(items, PART)):
         yield part
 
 

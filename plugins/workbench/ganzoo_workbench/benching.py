@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.arguments import complete_models, json_option, preset_option, set_option
+from ganzoo.cli.arguments import (
+    complete_models,
+    config_option,
+    data_option,
+    json_option,
+    preset_option,
+    set_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from ganzoo.registry import Registry
     from ganzoo.task import Task
-    from ganzoo_workbench.spread import Spread
+    from ganzoo_workbench.quartiles import Quartiles
     from ganzoo_workbench.throughput import Throughput
 
 _NEGLIGIBLE = 1e-3
@@ -24,6 +32,8 @@ _NEGLIGIBLE = 1e-3
 @click.command("bench", short_help="Time the turns of a model, and say where their time goes.")
 @click.argument("name", shell_complete=complete_models)
 @preset_option
+@data_option
+@config_option
 @set_option
 @click.option(
     "--steps",
@@ -38,6 +48,8 @@ def bench_command(
     *,
     name: str,
     preset: str | None,
+    data: str | None,
+    files: tuple[Path, ...],
     settings: tuple[str, ...],
     steps: int | None,
     as_json: bool,
@@ -60,7 +72,7 @@ def bench_command(
     from ganzoo_workbench.throughput import make_trainer, measure
 
     assignments = [Assignment.parse(text) for text in settings]
-    task = prepare(registry, Request(name, preset, (), assignments))
+    task = prepare(registry, Request(name, preset, files, assignments, data))
     throughput = measure(make_trainer(task), task.launch.precision, steps)
     if not task.tells:
         return
@@ -104,17 +116,17 @@ def _figures(throughput: Throughput, precision: str) -> Iterator[str]:
     )
     yield f"  images/s    {_say(throughput.images_per_second, _number)}"
     yield f"  ms a turn   {_say(throughput.turn, _milliseconds)}"
-    for part, spread in throughput.parts.items():
-        if spread.median >= _NEGLIGIBLE * throughput.turn.median:
-            yield f"    {part:<12}{_say(spread, _milliseconds)}"
+    for part, quartiles in throughput.parts.items():
+        if quartiles.median >= _NEGLIGIBLE * throughput.turn.median:
+            yield f"    {part:<12}{_say(quartiles, _milliseconds)}"
     drawn = throughput.latents
     if drawn is not None and drawn.median >= _NEGLIGIBLE * throughput.turn.median:
         yield f"    one draw of latents, within these: {_say(drawn, _milliseconds)}"
     by_part = ", ".join(f"{part} {_giga(flop)}" for part, flop in throughput.flop.items() if flop)
     yield f"  GFLOP       {_giga(sum(throughput.flop.values()))} a turn: {by_part}"
     yield f"  GFLOP/s     {_say(throughput.flop_rate, _giga)}"
-    for name, spread in throughput.matrix_rate.items():
-        yield f"    {name + ' matrix product':<24}{_say(spread, _giga)}"
+    for name, quartiles in throughput.matrix_rate.items():
+        yield f"    {name + ' matrix product':<24}{_say(quartiles, _giga)}"
     share = _say(throughput.utilisation, lambda value: f"{value:.0%}")
     yield f"    the turn's share of {precision} matrix products: {share}"
     memory = f"{throughput.memory.process / 2**20:,.0f} MiB of this process at most"
@@ -123,8 +135,8 @@ def _figures(throughput: Throughput, precision: str) -> Iterator[str]:
     yield f"  memory      {memory}"
 
 
-def _say(spread: Spread, form: Callable[[float], str]) -> str:
-    return f"{form(spread.median)} ({form(spread.low)} to {form(spread.high)})"
+def _say(quartiles: Quartiles, form: Callable[[float], str]) -> str:
+    return f"{form(quartiles.median)} ({form(quartiles.low)} to {form(quartiles.high)})"
 
 
 def _number(value: float) -> str:

@@ -7,11 +7,7 @@ from collections import defaultdict
 
 import torch
 
-
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done all its work; a CPU always has."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
+from ganzoo.stopwatch import synchronise
 
 
 class Laps:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganzoo_workbench.laps import synchronise
+from ganzoo.stopwatch import synchronise
 
 _SIDES = {"cpu": 1024, "cuda": 8192}
 """Sides of square matrices that are large enough for a device's full rate."""

@@ -13,10 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganzoo.draw import generator_for
 from ganzoo.run import decode_once
+from ganzoo.stopwatch import synchronise
 from ganzoo.training import Trainer
-from ganzoo_workbench.laps import Laps, synchronise
+from ganzoo_workbench.laps import Laps
 from ganzoo_workbench.machine import MatrixProduct, Memory, forget_peak, peak_memory
-from ganzoo_workbench.spread import Spread
+from ganzoo_workbench.quartiles import Quartiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,28 +52,28 @@ class Window:
 
 @dataclass(frozen=True)
 class Throughput:
-    """What was measured; each spread is over the windows."""
+    """What was measured; all quartiles are over the windows."""
 
     turns: int
     """Timed turns, all windows together."""
     windows: int
     batch_size: int
     """Images a turn, over all processes."""
-    images_per_second: Spread
+    images_per_second: Quartiles
     """Over all processes."""
-    turn: Spread
+    turn: Quartiles
     """Seconds a turn."""
-    parts: Mapping[str, Spread]
+    parts: Mapping[str, Quartiles]
     """Seconds a turn of each part of it."""
-    latents: Spread | None
+    latents: Quartiles | None
     """Seconds of one draw of latents, which is part of a phase or of ``share``; None without."""
     flop: Mapping[str, float]
     """Floating-point operations a turn of each part, on this process: products and convolutions."""
-    flop_rate: Spread
+    flop_rate: Quartiles
     """FLOP/s of this process."""
-    matrix_rate: Mapping[str, Spread]
+    matrix_rate: Mapping[str, Quartiles]
     """FLOP/s of large matrix products by precision, measured between the windows."""
-    utilisation: Spread
+    utilisation: Quartiles
     """``flop_rate`` as a share of the matrix products in the precision of the training."""
     memory: Memory
 
@@ -93,11 +94,7 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     trainer.step = _ramped(assembly)
     forget_peak(accelerator.device)
     flop = _count(trainer, min(_period(assembly), _MOST_COUNTED))
-    begun = time.perf_counter()
-    for _ in range(WARM_UP):
-        trainer.turn()
-    synchronise(accelerator.device)
-    each = (time.perf_counter() - begun) / WARM_UP
+    each = _warm_up(trainer)
     memory = peak_memory(accelerator.device)
     precisions: dict[str, None] = dict.fromkeys(("fp32", precision))
     products = {name: MatrixProduct(accelerator.device, _TYPES[name]) for name in precisions}
@@ -109,19 +106,21 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
         turns=sum(sizes),
         windows=len(windows),
         batch_size=settings.batch_size,
-        images_per_second=Spread.of([settings.batch_size / window.seconds for window in windows]),
-        turn=Spread.of([window.seconds for window in windows]),
+        images_per_second=Quartiles.of(
+            [settings.batch_size / window.seconds for window in windows]
+        ),
+        turn=Quartiles.of([window.seconds for window in windows]),
         parts={
-            name: Spread.of([window.parts[name] for window in windows if name in window.parts])
+            name: Quartiles.of([window.parts[name] for window in windows if name in window.parts])
             for name in dict.fromkeys(name for window in windows for name in window.parts)
         },
         latents=_time_latents(trainer, settings.batch_size),
         flop=flop,
-        flop_rate=Spread.of(rates),
+        flop_rate=Quartiles.of(rates),
         matrix_rate={
-            name: Spread.of([window.rates[name] for window in windows]) for name in products
+            name: Quartiles.of([window.rates[name] for window in windows]) for name in products
         },
-        utilisation=Spread.of([rate / peak for rate, peak in zip(rates, own, strict=True)]),
+        utilisation=Quartiles.of([rate / peak for rate, peak in zip(rates, own, strict=True)]),
         memory=memory,
     )
 
@@ -161,6 +160,15 @@ def _count(trainer: Trainer, turns: int) -> dict[str, float]:
     return {part: total / turns for part, total in totals.items()}
 
 
+def _warm_up(trainer: Trainer) -> float:
+    """Take the first turns, and give the seconds that each took."""
+    begun = time.perf_counter()
+    for _ in range(WARM_UP):
+        trainer.turn()
+    synchronise(trainer.accelerator.device)
+    return (time.perf_counter() - begun) / WARM_UP
+
+
 def _window(trainer: Trainer, turns: int, products: Mapping[str, MatrixProduct]) -> Window:
     device = trainer.accelerator.device
     laps = Laps(device)
@@ -176,7 +184,7 @@ def _window(trainer: Trainer, turns: int, products: Mapping[str, MatrixProduct])
     return Window(seconds, parts, {name: product.rate() for name, product in products.items()})
 
 
-def _time_latents(trainer: Trainer, count: int) -> Spread | None:
+def _time_latents(trainer: Trainer, count: int) -> Quartiles | None:
     prior, device = trainer.assembly.prior, trainer.accelerator.device
     if prior is None:
         return None
@@ -188,4 +196,4 @@ def _time_latents(trainer: Trainer, count: int) -> Spread | None:
         prior.sample(count, generator=generator, device=device)
         synchronise(device)
         times.append(time.perf_counter() - begun)
-    return Spread.of(times[WARM_UP:])
+    return Quartiles.of(times[WARM_UP:])

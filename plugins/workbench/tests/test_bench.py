@@ -12,6 +12,7 @@ import pytest
 import torch
 from builders import loss_part, make_trainer, part, settings_of
 from click.testing import CliRunner
+from PIL import Image
 from small_runs import SMALL, given
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ from ganzoo.cli import cli
 from ganzoo_workbench import laps, throughput
 from ganzoo_workbench.laps import Laps
 from ganzoo_workbench.machine import MatrixProduct
-from ganzoo_workbench.spread import Spread
+from ganzoo_workbench.quartiles import Quartiles
 from ganzoo_workbench.throughput import WARM_UP, WINDOWS, measure
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def test_turns_that_nobody_counted_fill_the_time(monkeypatch: pytest.MonkeyPatch
 
 def test_the_parts_of_a_turn_fill_it() -> None:
     measured = measure(trainer_of(), "fp32", turns=40)
-    parts = sum(spread.median for spread in measured.parts.values())
+    parts = sum(quartiles.median for quartiles in measured.parts.values())
     assert list(measured.parts) == ["batch", "share", "copy", "average"]
     assert 0.5 * measured.turn.median < parts < 1.5 * measured.turn.median
 
@@ -167,9 +168,9 @@ def test_laps_are_summed_by_name_and_what_lies_between_is_left_out(
     assert timed.seconds() == {"one": 1.0 + 4.0, "other": 2.0}
 
 
-def test_a_spread_holds_the_median_and_the_middle_half() -> None:
-    assert Spread.of([5.0]) == Spread(5.0, 5.0, 5.0)
-    assert Spread.of([4.0, 1.0, 5.0, 2.0, 3.0]) == Spread(3.0, 2.0, 4.0)
+def test_quartiles_hold_the_median_and_the_middle_half() -> None:
+    assert Quartiles.of([5.0]) == Quartiles(5.0, 5.0, 5.0)
+    assert Quartiles.of([4.0, 1.0, 5.0, 2.0, 3.0]) == Quartiles(3.0, 2.0, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +209,19 @@ def test_a_bench_for_people_names_device_versions_rates_and_phases() -> None:
     text = result.stdout
     for word in ("images/s", "ms a turn", "critic", "generator", "fp32 matrix product"):
         assert word in text
+
+
+def test_a_bench_takes_data_and_files_of_settings_as_a_training_does() -> None:
+    Path("few.toml").write_text("[train]\nbatch_size = 4\n")
+    Path("photos").mkdir()
+    for shade in range(8):
+        Image.new("L", (28, 28), 30 * shade).save(f"photos/{shade}.png")
+    words = ["--data", "photos", "--config", "few.toml", "--json", "--steps", "1"]
+    fewer = [setting for setting in SMALL if "batch_size" not in setting]
+    result = ganzoo("bench", "dcgan", *words, *given(fewer))
+    assert result.exit_code == 0, result.output
+    settings = json.loads(result.stdout)["settings"]
+    assert (settings["data"]["name"], settings["train"]["batch_size"]) == ("photos", 4)
 
 
 @pytest.mark.parametrize(

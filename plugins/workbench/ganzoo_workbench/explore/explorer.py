@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganzoo.data.convert import Target, UnreadableError, read_header, to_array
 from ganzoo.errors import UserError
+from ganzoo_workbench.counting import counted
 from ganzoo_workbench.explore.controls import Categories, Continuous, controls_of
 from ganzoo_workbench.explore.pictures import Axis, Picture
 
@@ -153,7 +154,7 @@ class Explorer:
         if view.axes is not None:
             shown = f"{view.axes[0]} by {view.axes[1]}"
         else:
-            shown = "1 sample" if view.count == 1 else f"{view.count} samples"
+            shown = counted(view.count, "sample")
         fixed = [
             f"{name} {control.text(control.check(view.values.get(name)))}"
             for name, control in self.controls.items()

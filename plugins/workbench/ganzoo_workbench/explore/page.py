@@ -118,11 +118,15 @@ class _Page:
         return self.codes(self.explorer.draw_codes(), beyond=beyond)
 
     def codes(self, values: Mapping[str, float], *, beyond: bool) -> object:
+        """What gradio takes for the controls of all codes, of which there is at least one."""
+        updates = self.updates(values, beyond=beyond)
+        return updates if len(updates) > 1 else updates[0]
+
+    def updates(self, values: Mapping[str, float], *, beyond: bool) -> list[object]:
         """Updates of the controls of all codes; those without a value stay."""
-        updates = [
+        return [
             self.update(name, values.get(name), beyond=beyond) for name in self.explorer.controls
         ]
-        return updates if len(updates) > 1 else updates[0]
 
     def update(self, name: str, value: float | None, *, beyond: bool) -> object:
         control = self.explorer.controls[name]
@@ -147,10 +151,7 @@ class _Page:
         if codes is None:
             return gr.skip()
         beyond = beyond or self.explorer.leaves_training(codes)
-        updates = [
-            self.update(name, codes.get(name), beyond=beyond) for name in self.explorer.controls
-        ]
-        return [beyond, *updates]
+        return [beyond, *self.updates(codes, beyond=beyond)]
 
 
 def _heading(explorer: Explorer, name: str) -> str:

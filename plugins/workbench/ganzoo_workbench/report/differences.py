@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UserError, in_one_line
-from ganzoo.layers import Path, dotted, leaves, spell
+from ganzoo.layers import Path, dotted, leaves, spell, value_at
 from ganzoo.settings import from_table, resolve
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ def flattened(table: Mapping[str, Any]) -> dict[Path, Any]:
     flat: dict[Path, Any] = {}
     for path in leaves(table):
         whole = path[:3] if path[0] == "loss" and path[2:3] == ("weight",) else path
-        value: Any = table
-        for part in whole:
-            value = value[part]
-        flat[whole] = value
+        flat[whole] = value_at(table, whole)
     return {path: value for path, value in flat.items() if path[0] not in _NO_SETTINGS}
 
 

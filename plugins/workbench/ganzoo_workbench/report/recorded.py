@@ -12,6 +12,7 @@ from ganzoo.errors import UserError
 from ganzoo.export import CONFIG
 from ganzoo.folder import RunFolder
 from ganzoo.layers import is_deep
+from ganzoo_workbench.counting import counted
 from ganzoo_workbench.report.folder import FileTooOddError, read_file
 from ganzoo_workbench.report.untrusted import count, number, table, text
 
@@ -154,8 +155,7 @@ class _Reader:
             else:
                 broken += 1
         if broken:
-            lines = "1 line that cannot" if broken == 1 else f"{broken:,} lines that cannot"
-            self.remarks.append(f"{name} has {lines} be read.")
+            self.remarks.append(f"{name} has {counted(broken, 'line')} that cannot be read.")
         return found
 
     def _content(self, *names: str, limit: int) -> bytes | None:

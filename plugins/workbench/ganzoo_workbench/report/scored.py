@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.comparison import Comparison, ScoredRun, compare
@@ -14,6 +15,7 @@ from ganzoo_workbench.report.untrusted import count, number, table, text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ganzoo.comparison import Spread
     from ganzoo_workbench.report.recorded import RecordedRun
 
 _MOST = 200
@@ -139,15 +141,14 @@ def side_by_side(runs: Sequence[RecordedRun], marks: Sequence[str]) -> SideBySid
         if run.scored.get("scores")
     ]
     comparison = compare(scored)
-    columns, rows = _columns(comparison, marks), []
-    for name in list(comparison.scores)[:_MOST]:
-        known = {run.name: run.scores[name]["value"] for run in comparison.having(name)}
-        rows.append((text(name), [_cell(column, known, marks) for column in columns]))
     found = {run.name for run in scored}
     return SideBySide(
-        columns,
-        rows,
-        [(text(name), _unlike(comparison, name)) for name in list(comparison.refused)[:_MOST]],
+        _columns(comparison, marks),
+        [
+            (text(name), _cells(spreads))
+            for name, spreads in islice(comparison.scores.items(), _MOST)
+        ],
+        [(text(name), _unlike(comparison, name)) for name in islice(comparison.refused, _MOST)],
         [place for place, mark in enumerate(marks) if mark not in found],
     )
 
@@ -167,20 +168,19 @@ def _columns(comparison: Comparison, marks: Sequence[str]) -> list[Column]:
     return columns
 
 
-def _cell(column: Column, known: Mapping[str, float], marks: Sequence[str]) -> str:
-    values = [known[marks[place]] for place in column.runs if marks[place] in known]
-    if not values:
+def _cells(spreads: Sequence[Spread]) -> list[str]:
+    """A score in each of the columns."""
+    cells = []
+    for spread in spreads:
+        cells += [_cell(value) for value in spread.values]
+        cells += [_cell(spread.mean, spread.deviation)] if len(spread.values) > 1 else []
+    return cells
+
+
+def _cell(value: float | None, deviation: float | None = None) -> str:
+    if value is None:
         return "\N{EN DASH}"
-    if not column.is_spread:
-        return figure(values[0])
-    return _spread(values)
-
-
-def _spread(values: Sequence[float]) -> str:
-    from statistics import fmean, stdev
-
-    spread = f" ± {figure(stdev(values))}" if len(values) > 1 else ""
-    return figure(fmean(values)) + spread
+    return figure(value) if deviation is None else f"{figure(value)} ± {figure(deviation)}"
 
 
 def _unlike(comparison: Comparison, name: str) -> str:

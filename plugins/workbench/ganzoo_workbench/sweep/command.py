@@ -103,7 +103,7 @@ def sweep_command(
     base = Base(name, preset, data, steps, files, plugin_files(ctx))
     registry: Registry = ctx.obj
     from ganzoo_workbench.sweep.conducting import prepare
-    from ganzoo_workbench.sweep.telling import conclude, heading, plan_json
+    from ganzoo_workbench.sweep.telling import conclusion, heading, plan_json, result_json
 
     options = [] if jobs is None else ["--jobs", str(jobs)]
     options += [] if cluster is None else ["--executor", executor]
@@ -119,6 +119,6 @@ def sweep_command(
         click.echo("Nothing was written (--dry-run).")
         return
     ending = sweep.run(quiet=as_json)
-    for line in conclude(sweep, ending, as_json=as_json):
+    for line in [result_json(sweep, ending)] if as_json else conclusion(sweep, ending):
         click.echo(line)
     raise SystemExit(ending.exit_code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import tomli_w
 
 from ganzoo.claim import is_unused
 from ganzoo.errors import SettingsError, UserError
-from ganzoo.files import plain_name, whole_file
+from ganzoo.files import numbered, plain_name, whole_file
 from ganzoo.folder import RUNS, RunFolder
 from ganzoo.layers import spell
 from ganzoo.places import portable
@@ -128,9 +127,8 @@ class SweepFolder:
 
 def default_folders(model: str, preset: str) -> Iterator[SweepFolder]:
     """Where a sweep may lie: ``runs/sweep-<model>-<preset>[-n]``."""
-    stem = plain_name(f"sweep-{model}-{preset}")
-    for number in count(1):
-        yield SweepFolder(RUNS / (stem if number == 1 else f"{stem}-{number}"))
+    names = numbered(plain_name(f"sweep-{model}-{preset}"))
+    yield from (SweepFolder(RUNS / name) for name in names)
 
 
 def extended(
@@ -232,8 +230,7 @@ def _new_name(cell: Cell, entries: Sequence[Entry]) -> str:
     parts = [f"{plain_name(key)}={plain_name(text)}" for key, text in _values(cell).items()]
     stem = ",".join([f"seed-{cell.seed}", *parts])[:_LONGEST]
     taken = {entry.name for entry in entries} | {"logs", "jobs"}
-    numbered = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    return next(name for name in numbered if name not in taken)
+    return next(name for name in numbered(stem) if name not in taken)
 
 
 def _parse(document: Mapping[str, Any]) -> Sweep:

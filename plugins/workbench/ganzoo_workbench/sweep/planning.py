@@ -12,7 +12,7 @@ from ganzoo.data import decode
 from ganzoo.data.columns import Rows
 from ganzoo.errors import UserError
 from ganzoo.launch import refuse
-from ganzoo.layers import Assignment, dotted, leaves
+from ganzoo.layers import Assignment, dotted, leaves, value_at
 from ganzoo.plan import Request, make_plan
 from ganzoo.resume import MAY_DIFFER, refuse_differences
 from ganzoo.settings import resolve
@@ -21,7 +21,7 @@ from ganzoo_workbench.sweep.folder import default_folders, extended
 from ganzoo_workbench.sweep.grid import SEED, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ganzoo.data import Source
     from ganzoo.plan import Plan
@@ -124,7 +124,7 @@ def choose_folder(
 def flat(settings: Settings) -> dict[str, Any]:
     """The settings by dotted key, but for the seed and what makes no other sweep."""
     table = settings.table()
-    found = {dotted(path): _value_at(table, path) for path in leaves(table)}
+    found = {dotted(path): value_at(table, path) for path in leaves(table)}
     return {key: value for key, value in found.items() if key not in _NO_MATTER}
 
 
@@ -170,10 +170,3 @@ def _seeded(settings: Settings, seed: int) -> Settings:
 
 def _canonical(settings: Settings) -> str:
     return json.dumps(flat(settings), sort_keys=True, default=str)
-
-
-def _value_at(table: Mapping[str, Any], path: Sequence[str]) -> Any:
-    value: Any = table
-    for part in path:
-        value = value[part]
-    return value

@@ -58,26 +58,29 @@ def plan_json(sweep: PreparedSweep) -> str:
     return json.dumps(document, indent=2)
 
 
-def conclude(sweep: PreparedSweep, ending: Ending, *, as_json: bool) -> Iterator[str]:
+def result_json(sweep: PreparedSweep, ending: Ending) -> str:
+    """What came of the runs, and the scores of all finished ones, as JSON."""
+    finished = sweep.finished()
+    failures = {each.name: each for each in ending.failures}
+    runs = [_run_json(sweep, place) for place in range(len(sweep.runs))]
+    done = {path.name for path in finished}
+    for run in runs:
+        run["stage"] = "finished" if run["name"] in done else "unfinished"
+        if run["name"] in failures:
+            failure = failures[run["name"]]
+            run |= {"stage": "failed", "error": failure.why, "log": str(failure.log)}
+    document = {
+        "folder": str(sweep.folder.path),
+        "runs": runs,
+        "comparison": to_json(compare(read_runs(finished))),
+    }
+    return json.dumps(document, indent=2)
+
+
+def conclusion(sweep: PreparedSweep, ending: Ending) -> Iterator[str]:
     """The scores of all finished runs side by side, then what failed and how to go on."""
     finished = sweep.finished()
     comparison = compare(read_runs(finished))
-    if as_json:
-        failures = {each.name: each for each in ending.failures}
-        runs = [_run_json(sweep, place) for place in range(len(sweep.runs))]
-        done = {path.name for path in finished}
-        for run in runs:
-            run["stage"] = "finished" if run["name"] in done else "unfinished"
-            if run["name"] in failures:
-                failure = failures[run["name"]]
-                run |= {"stage": "failed", "error": failure.why, "log": str(failure.log)}
-        document = {
-            "folder": str(sweep.folder.path),
-            "runs": runs,
-            "comparison": to_json(comparison),
-        }
-        yield json.dumps(document, indent=2)
-        return
     if len(finished) > 1:
         yield ""
         yield from page(comparison)

@@ -70,12 +70,14 @@ class Share:
 
     def launcher(self) -> list[str]:
         """The command that launches one process, up to the words of ``ganzoo``."""
+        from ganzoo.launch import asks_for_cpu
+
         return [
             *MODULE,
             *("--num_processes", "1", "--num_machines", "1"),
             *("--num_cpu_threads_per_process", str(self.threads)),
             # The launcher overwrites the variable, whatever it says.
-            *(["--cpu"] if _asks_for_cpu() else []),
+            *(["--cpu"] if asks_for_cpu() else []),
             *(["--gpu_ids", self.device] if self.device is not None else []),
             *("-m", "ganzoo"),
         ]
@@ -131,10 +133,6 @@ def last_words(text: str) -> str:
     errors = [line for line in lines if _ERROR.match(line)]
     said = [line for line in lines if line]
     return in_one_line((errors or said or ["it said nothing"])[-1], _LONGEST)
-
-
-def _asks_for_cpu() -> bool:
-    return os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
 
 
 def _has_members(group: int) -> bool:

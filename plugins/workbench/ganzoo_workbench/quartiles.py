@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Quartiles:
     """The median, and the quartiles between which the middle half of the measurements lies."""
 
     median: float
@@ -19,8 +19,8 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of at least one value."""
+    def of(cls, values: Sequence[float]) -> Quartiles:
+        """Those of at least one value."""
         if len(values) == 1:
             return cls(values[0], values[0], values[0])
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")
