@@ -37,6 +37,8 @@ class Job:
     group: str
     command: str
     seed: int
+    images: int
+    """Of how many images the scores are, at most."""
 
     @property
     def result(self) -> Path:
@@ -50,7 +52,7 @@ def read_plan(groups: list[str], seeds: list[int] | None = None) -> list[Job]:
     if unknown := set(groups) - set(plan):
         raise SystemExit(f"no group {min(unknown)!r}; there are {', '.join(plan)}")
     return [
-        Job(name, group["command"], seed)
+        Job(name, group["command"], seed, group.get("images", 10_000))
         for name, group in plan.items()
         if not groups or name in groups
         for seed in seeds or group["seeds"]
@@ -74,7 +76,7 @@ def train(jobs: list[Job], runs: Path) -> None:
                 "--out",
                 str(out),
             )
-        ganzoo("eval", str(out))
+        ganzoo("eval", str(out), "--images", str(job.images))
         RESULTS.mkdir(parents=True, exist_ok=True)
         job.result.write_text(json.dumps(summary(job, out), indent=1) + "\n")
 

@@ -1,0 +1,134 @@
+"""InfoGAN on MNIST: ganzoo against a published PyTorch InfoGAN, by turns.
+
+    git clone https://github.com/Natsu6767/InfoGAN-PyTorch PEER
+    python benchmarks/peer.py PEER [--threads 1] [--precision fp32|bf16]
+
+The peer's own training script runs in a thread of its own; each batch that it asks for is one turn.
+One line of it is mended, which current torch refuses: its labels are integers where its loss wants
+floats. Its data are ganzoo's decoded images, so that only training is timed; an epoch never ends,
+so what it does then is not.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from types import ModuleType
+from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
+
+import torch
+from alternation import about, alternate, keep, parser, say, spread_of
+from pair import Pair
+from reference import Widths, batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WARM_UP = 2
+NEVER_SEEN = ("matplotlib", "matplotlib.pyplot", "matplotlib.animation")
+"""What the script imports to draw with; whether it is installed does not matter."""
+
+
+class Peer:
+    """The script of a clone, held between two of its turns."""
+
+    def __init__(self, clone: Path, images: torch.Tensor, batch_size: int, threads: int) -> None:
+        self.batches = batches(images, batch_size)
+        self.threads = threads
+        self._wanted: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._given: SimpleQueue[torch.Tensor] = SimpleQueue()
+        self._script = threading.Thread(target=self._run, args=(clone,), daemon=True)
+        self._script.start()
+        self._wait()
+        # The first batch that it asks for is for a picture.
+        self.turn()
+
+    def turn(self) -> None:
+        """Hand it a batch, and wait until it asks for the next."""
+        self._given.put(next(self.batches).cpu())
+        self._wait()
+
+    def _wait(self) -> None:
+        if (error := self._wanted.get()) is not None:
+            raise SystemExit(f"the peer stopped: {type(error).__name__}: {error}")
+
+    def _run(self, clone: Path) -> None:
+        torch.set_num_threads(self.threads)
+        sys.modules.update({name: MagicMock() for name in NEVER_SEEN})
+        sys.modules["dataloader"] = self._loading()
+        sys.path.insert(0, str(clone))
+        try:
+            source = (clone / "train.py").read_text(encoding="utf-8")
+            mended = source.replace("real_label = 1", "real_label = 1.0")
+            exec(compile(mended, "train.py", "exec"), {"print": lambda *_: None})  # noqa: S102
+        except BaseException as error:  # noqa: BLE001 - said by the thread that waits for it
+            self._wanted.put(error)
+
+    def _loading(self) -> ModuleType:
+        """What stands in for the peer's module that downloads MNIST."""
+        module = ModuleType("dataloader")
+        vars(module)["get_data"] = lambda _name, _batch_size: Handing(self._wanted, self._given)
+        return module
+
+
+@dataclass(frozen=True)
+class Handing:
+    """An epoch without end, of batches that are handed over one by one."""
+
+    wanted: SimpleQueue[BaseException | None]
+    given: SimpleQueue[torch.Tensor]
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, None]]:
+        while True:
+            self.wanted.put(None)
+            yield self.given.get(), None
+
+
+def main() -> None:
+    """Parse the command line, time and tell."""
+    options = parser(__doc__, rounds=11, turns=4)
+    options.add_argument("clone", type=Path, help="folder of the peer's repository")
+    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="ganzoo's")
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    pair = Pair.of(Widths(), [f"train.precision={given.precision}"])
+    size = pair.trainer.train.batch_size
+    peer = Peer(given.clone.resolve(), pair.images, size, given.threads)
+    turns = {"ganzoo": pair.turns["ganzoo"], "peer": peer.turn}
+    alternate(turns, WARM_UP, 1, pair.device)
+    rounds = alternate(turns, given.turns, given.rounds, pair.device)
+    document = {
+        "commit": commit(given.clone),
+        "batch_size": size,
+        "turns_a_window": given.turns,
+        "ratio": spread_of(rounds, lambda r: r["peer"].wall / r["ganzoo"].wall),
+        "images_per_second": {
+            name: spread_of(rounds, lambda r, n=name: size / r[n].wall) for name in turns
+        },
+        "rounds": rounds,
+        "environment": about(pair.task),
+    }
+    if not given.json:
+        for name, spread in document["images_per_second"].items():
+            print(f"  {name:<10} {say(spread, 1)} images/s")
+        print(f"  time of the peer over that of ganzoo: {say(document['ratio'], 3)}")
+    name = f"peer-{pair.device.type}-{given.precision}-{given.threads}"
+    keep(name, document, as_json=given.json)
+
+
+def commit(clone: Path) -> str:
+    """Which version of the peer was timed."""
+    words = ["git", "-C", str(clone), "rev-parse", "HEAD"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
