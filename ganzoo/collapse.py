@@ -110,7 +110,8 @@ class Collapse:
 
 def spread(images: Tensor) -> float:
     """The mean Euclidean distance of two different images of a batch (n >= 2, ...)."""
-    return float(torch.pdist(images.flatten(1).float()).mean())
+    # On the CPU: Apple's GPUs have no pdist.
+    return float(torch.pdist(images.flatten(1).float().cpu()).mean())
 
 
 def effective_number(shares: Tensor) -> float:

@@ -10,8 +10,12 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from ganzoo.errors import UserError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from torch.autograd.graph import Node
 
 
 def world_size() -> int:
@@ -21,21 +25,44 @@ def world_size() -> int:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Raise an OSError of one rank on every rank, which else would wait for that one for ever.
+    """Raise an OSError or UserError of one rank on every rank, which else would wait for that one.
 
     Every rank enters it, and none leaves before all have come to the end.
     """
-    failed: OSError | None = None
+    failed: OSError | UserError | None = None
     try:
         yield
-    except OSError as error:
+    except (OSError, UserError) as error:
         failed = error
-    own = failed and (failed.errno, failed.strerror or str(failed), failed.filename)
-    first = next((each for each in gather_object([own]) if each), None)
+    # By their parts: a pickled error would lose the hint, or the name of the file.
+    everyones = gather_object([None if failed is None else _parts(failed)])
+    first = next((each for each in everyones if each is not None), None)
     if failed is not None:
         raise failed
     if first is not None:
-        raise OSError(*first)
+        kind, what, further = first
+        raise UserError(what, hint=further) if kind is UserError else OSError(*what, further)
+
+
+def _parts(error: OSError | UserError) -> tuple[type[Exception], Any, str | None]:
+    if isinstance(error, UserError):
+        return UserError, error.what, error.hint
+    return OSError, (error.errno, error.strerror or str(error)), error.filename
+
+
+def unreached(loss: Tensor, parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Those of the parameters that ``loss`` does not depend on, in their order."""
+    waiting, reached = [loss.grad_fn], set()
+    seen: set[Node] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        # Kept, as torch would give out another object for the same node else.
+        seen.add(node)
+        reached.add(id(getattr(node, "variable", None)))  # what a leaf of the graph belongs to
+        waiting += [earlier for earlier, _ in node.next_functions]
+    return [parameter for parameter in parameters if id(parameter) not in reached]
 
 
 class _Sum(torch.autograd.Function):

@@ -84,5 +84,6 @@ def _mean_weights(trainer: Trainer) -> dict[str, Tensor]:
         for key, value in network.state_dict().items():
             if key in buffers and value.is_floating_point():
                 value = trainer.accelerator.reduce(value.clone(), reduction="mean")  # noqa: PLW2901
-            weights[f"{name}.{key}"] = value.detach().cpu().contiguous()
+            # A copy each: safetensors refuses a weight that two layers share.
+            weights[f"{name}.{key}"] = value.detach().to("cpu", copy=True).contiguous()
     return weights

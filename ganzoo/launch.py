@@ -106,6 +106,12 @@ def refuse(environment: Mapping[str, str]) -> None:
             "gradient accumulation is not supported: BatchNorm would still see the small batches",
             hint="Launch with --gradient_accumulation_steps 1 and set train.batch_size.",
         )
+    if environment.get("ACCELERATE_DYNAMO_BACKEND", "no").lower() not in ("", "no"):
+        raise UserError(
+            "torch.compile is not supported: it wraps networks, whose weights then go by other "
+            "names in checkpoints and exported models",
+            hint="Launch with --dynamo_backend no, or unset ACCELERATE_DYNAMO_BACKEND.",
+        )
 
 
 def settle_precision(precision: Precision, second_order: Sequence[str]) -> tuple[Chosen, str]:
@@ -159,11 +165,16 @@ def computes_in_bf16(device_type: str) -> bool:
 
 def device_type() -> str:
     """The kind of device that is computed on: the accelerator, unless the launcher says CPU."""
-    if _is_on(os.environ.get("ACCELERATE_USE_CPU")):
+    if asks_for_cpu():
         return "cpu"
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def asks_for_cpu() -> bool:
+    """Whether the launcher, or who set its variable, says CPU: accelerate then takes no other."""
+    return _is_on(os.environ.get("ACCELERATE_USE_CPU"))
 
 
 def _is_on(value: str | None) -> bool:

@@ -35,15 +35,16 @@ SAMPLES, ROWS = 100, 5
 def at_rest(trainer: Trainer) -> Iterator[dict[str, nn.Module]]:
     """The networks to look at: averages where kept, in eval mode, without gradients."""
     nets = trainer.networks() | trainer.averages
-    modes = {name: net.training for name, net in nets.items()}
+    # Of each part by itself: one may rest at all times, as a pretrained one does.
+    modes = [(part, part.training) for net in nets.values() for part in net.modules()]
     for net in nets.values():
         net.eval()
     try:
         with torch.no_grad():
             yield nets
     finally:
-        for name, net in nets.items():
-            net.train(modes[name])
+        for part, training in modes:
+            part.training = training
 
 
 def make_pictures(

@@ -108,7 +108,8 @@ def writing(path: Path) -> Iterator[None]:
 def decode_once(plan: Plan, launch: Launch) -> tuple[Data | Streamed, dict[str, Data | Streamed]]:
     """The training images and those of further sources, by name.
 
-    Rank 0 decodes what is not streamed, the others read what it cached.
+    Rank 0 decodes what is not streamed, the others read what it cached. Raises UserError, on every
+    rank, for images that cannot be had.
     """
     rank, world = launch.accelerator.process_index, launch.accelerator.num_processes
 
@@ -117,9 +118,15 @@ def decode_once(plan: Plan, launch: Launch) -> tuple[Data | Streamed, dict[str, 
             return open_stream(source, settings, rank, world)
         return decode(source, settings)
 
-    with launch.accelerator.main_process_first():
+    def all_opened() -> tuple[Data | Streamed, dict[str, Data | Streamed]]:
         further = {
             name: opened(source, plan.settings.further[name])
             for name, source in plan.further.items()
         }
         return opened(plan.source, plan.settings.data), further
+
+    first: tuple[Data | Streamed, dict[str, Data | Streamed]] | None = None
+    with together():
+        if launch.accelerator.is_main_process:
+            first = all_opened()
+    return first or all_opened()

@@ -14,6 +14,7 @@ from ganzoo.claim import TakenError, claimed
 from ganzoo.errors import UserError
 from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse, settle_precision
+from ganzoo.memory import told_when_full
 from ganzoo.plan import Plan, Request, make_plan
 from ganzoo.resume import check_out, continue_request, refuse_hopeless, refuse_links
 from ganzoo.run import Run, decode_once, train, writing
@@ -80,9 +81,10 @@ def execute(
 ) -> tuple[RunFolder, Outcome]:
     """Train. ``watch`` gives observers, on rank 0, from the folder and the remarks on the data.
 
-    Raises UserError if another training has the folder, or had it since the task was prepared.
+    Raises UserError if another training has the folder, or had it since the task was prepared, and
+    if there is too little memory.
     """
-    with _own_folder(task) as (folder, notes):
+    with _own_folder(task) as (folder, notes), told_when_full(task.plan.settings.train):
         images, further = decode_once(task.plan, task.launch)
         remarks = [
             *notes,

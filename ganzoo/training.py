@@ -15,7 +15,7 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from ganzoo.data import Data, Feed, Streamed, normalise
-from ganzoo.distributed import synchronise_batchnorm
+from ganzoo.distributed import synchronise_batchnorm, unreached
 from ganzoo.draw import Draw, mix
 from ganzoo.loss import Measured
 
@@ -181,16 +181,32 @@ class Trainer:
         self._descend(reduce(add, values), optimiser)
 
     def _descend(self, loss: Tensor, optimiser: torch.optim.AdamW) -> None:
+        idle = self._idle(loss, optimiser)
+        if idle:
+            loss = loss + 0 * sum(parameter.sum() for parameter in idle)
         # Not by accelerate, which looks for optional packages on the disk in every step.
         scaler = self.accelerator.scaler
+        (loss if scaler is None else scaler.scale(loss)).backward()
+        for parameter in idle:
+            parameter.grad = None
         if scaler is None:
-            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         else:
-            scaler.scale(loss).backward()
             scaler.step(optimiser)
             scaler.update()
         optimiser.zero_grad()
+
+    def _idle(self, loss: Tensor, optimiser: torch.optim.AdamW) -> list[nn.Parameter]:
+        """Parameters that DDP would wait for in vain: no term that is due in this turn reads them.
+
+        Such is a discriminator's last layer while the adversarial term has no weight yet. In a
+        single process they keep still, and they do so here.
+        """
+        if self.accelerator.num_processes == 1:
+            return []
+        return unreached(
+            loss, [each for group in optimiser.param_groups for each in group["params"]]
+        )
 
     @property
     def _slowing(self) -> float:

@@ -134,8 +134,7 @@ def test_a_bad_preset_costs_only_itself(run, make_registry, offering, write_pack
     spec = ModelSpec("toy", f"{HERE}:Toy", "a toy", presets=presets, default_preset="a")
     said = run("models", registry=make_registry({"acme:toy": offering(models=[spec])}))
     assert "* --preset a" in said.out
-    assert "warning: plugin acme:toy: " in said.err
-    assert "preset toy/z cannot be read: TOMLDecodeError" in said.err
+    assert "warning: plugin acme:toy: preset toy/z cannot be read: TOMLDecodeError" in said.err
 
 
 def test_plugins_lists_loaded_and_broken_with_reasons(run, make_registry, offering) -> None:
@@ -320,6 +319,14 @@ def test_a_file_is_a_plugin_for_one_command(run, tmp_path, monkeypatch) -> None:
     finally:
         del sys.modules["bright_idea"]
     assert run("losses").out.startswith("No plugin is loaded")
+
+
+def test_a_file_behind_the_command_is_told_where_it_belongs(run, make_registry) -> None:
+    said = run("run", "--plugin", "idea.py", "toy", registry=make_registry({}))
+    assert said.code == 2
+    assert said.err == (
+        "error: --plugin goes before the command\nAs in: ganzoo --plugin FILE.py run ...\n"
+    )
 
 
 def test_a_file_that_fails_ends_the_command(run, tmp_path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,13 @@ from small_runs import SMALL, given
 from ganzoo import UserError, checkpoint
 from ganzoo.cli import cli
 from ganzoo.data import Feed, Images, Rendered, Streamed, decode, open_source, open_stream, sample
-from ganzoo.data.ahead import Ahead
+from ganzoo.data.ahead import Ahead, _ahead
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Registry
 from ganzoo.schema import DataSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 CPU = torch.device("cpu")
 REGISTRY = Registry(Plugins())
@@ -475,6 +476,28 @@ def test_a_signal_to_all_processes_ends_a_stream_in_order(
     while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_reading_ahead_may_be_ended_by_the_thread_that_reads() -> None:
+    """As it is where that thread happens to collect a stream that nobody holds any more."""
+    wanted, ended = threading.Event(), threading.Event()
+    errors: list[Exception] = []
+
+    def items() -> Iterator[int]:
+        yield 0
+        wanted.wait()
+        try:
+            reading.close()
+        except RuntimeError as error:
+            errors.append(error)
+        ended.set()
+        yield 1
+
+    reading = _ahead(items(), 1)
+    assert next(reading) == 0
+    wanted.set()
+    assert ended.wait(10)
+    assert not errors
 
 
 @pytest.mark.slow

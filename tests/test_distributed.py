@@ -38,11 +38,12 @@ def launched(
     return run(command, cwd, **environment)
 
 
-@pytest.fixture(scope="module", params=["plain", "sync"])
+@pytest.fixture(scope="module", params=["plain", "sync", "late"])
 def records(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """What one process and each of two saw, without BatchNorm and with train.sync_batchnorm."""
+    """What one process and each of two saw: without BatchNorm, with train.sync_batchnorm, and with
+    players whose term comes a turn late."""
     out, kind = tmp_path_factory.mktemp("ranks"), request.param
     program = str(HERE / "programs" / "three_turns.py")
     for finished in (

@@ -36,6 +36,7 @@ def test_a_launcher_that_nobody_asked_leaves_it_to_the_device(
         ("ACCELERATE_USE_FSDP", "true", "FSDP"),
         ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed"),
         ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4", "gradient accumulation"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "torch.compile"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(variable: str, value: str, word: str) -> None:
@@ -47,7 +48,13 @@ def test_what_does_not_fit_is_refused_in_one_sentence(variable: str, value: str,
 
 
 def test_an_ordinary_environment_is_not_refused() -> None:
-    launch.refuse({"ACCELERATE_USE_FSDP": "false", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "1"})
+    launch.refuse(
+        {
+            "ACCELERATE_USE_FSDP": "false",
+            "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "1",
+            "ACCELERATE_DYNAMO_BACKEND": "NO",  # as accelerate launch writes it
+        }
+    )
 
 
 @pytest.mark.parametrize(

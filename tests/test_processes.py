@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from small_runs import SMALL, given
 
 from ganzoo.checkpoint import newest
@@ -224,3 +225,21 @@ def test_both_ranks_roll_back_alike(launched: Callable[..., Launched]) -> None:
     found, damaged = newest(run.cwd / "x/checkpoints")
     assert found is not None
     assert (found.step, found.world_size, damaged) == (12, 2, [])
+
+
+def test_images_that_cannot_be_had_end_both_with_one_message(
+    launched: Callable[..., Launched], tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(8):
+        place = tmp_path / "photos" / f"{number}.png"
+        if number % 2:
+            place.write_bytes(b"no picture")
+        else:
+            Image.new("L", (28, 28), number).save(place)
+    run = launched(29550, "data.name=photos", "train.batch_size=4")
+    assert run.launcher.wait(timeout=180) != 0
+    told = run.told()
+    assert told.count("error: ") == 1
+    assert "4 of 8 images of 'photos' cannot be read" in told
+    assert "RuntimeError" not in told

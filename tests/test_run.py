@@ -17,6 +17,7 @@ from small_runs import SMALL, given
 
 from ganzoo import checkpoint, load
 from ganzoo.cli import cli
+from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -77,6 +78,8 @@ def test_a_run_leaves_a_folder_with_everything(ganzoo: Any) -> None:
     assert (environment["device"], environment["precision"]) == ("cpu", "fp32")
     assert torch.__version__.startswith(environment["versions"]["torch"])
     assert "in fp32" in result.stdout.splitlines()[0]
+    for name in ("report.html", "samples.png", "traversal.png"):
+        assert f"\n  {folder / name}\n" in result.stdout
     assert f"ganzoo sample {folder}" in result.stdout
     assert f"ganzoo run --resume {folder}" in result.stdout
 
@@ -305,6 +308,37 @@ def test_a_folder_of_colour_pictures_takes_the_preset_for_images(ganzoo: Any) ->
     assert Image.open("runs/infogan-images-0/samples.png").getextrema()[0] != (0, 0)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_memory_that_does_not_suffice_is_told_in_one_line(
+    ganzoo: Any, error: RuntimeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_: Trainer) -> None:
+        raise error
+
+    monkeypatch.setattr(Trainer, "turn", fill)
+    result = ganzoo("run", "infogan", "--out", "x")
+    assert result.exit_code == 2
+    assert "does not hold a training with 16 images a turn" in result.stderr
+    assert "smaller train.batch_size" in result.stderr
+
+
+def test_another_runtime_error_is_not_taken_for_a_want_of_memory(
+    ganzoo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Trainer) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(Trainer, "turn", fail)
+    result = ganzoo("run", "infogan", "--out", "x")
+    assert isinstance(result.exception, RuntimeError)
+
+
 def test_a_broken_picture_is_named_and_skipped(ganzoo: Any) -> None:
     photographs(Path("photos"))
     Path("photos/broken.png").write_bytes(b"no picture")
@@ -387,6 +421,10 @@ def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
         ),
         (["traverse", "x", "--code", "colour"], "there is no code 'colour'"),
         (["traverse", "x", "--range", "1", "-1"], "goes nowhere"),
+        (
+            ["traverse", "x", "--code", "digit", "--range", "0", "1"],
+            "--range is for continuous codes: digit takes each of its categories",
+        ),
     ],
 )
 def test_a_wrong_code_is_named_with_those_there_are(

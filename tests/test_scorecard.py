@@ -147,6 +147,13 @@ def test_no_line_is_wider_than_the_terminal(length):
     assert "10,000 generated" in card
 
 
+def test_a_bound_just_below_zero_is_no_percent_of_its_ceiling():
+    def untold(loaded, budget):
+        return {"mi_nats/digit": Score(-0.005, None, 10, unit="nats", extra={"ceiling": 2.3026})}
+
+    assert "nats (0 %)" in render(score(LOADED, {"untold": untold}, 1))
+
+
 def test_one_long_value_does_not_break_the_lines_of_the_others():
     def uneven(loaded, budget):
         extra = {"ceiling": 2.2, "standard_error": 0.00042}

@@ -89,6 +89,19 @@ class CommandLine(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; say where ``--plugin`` belongs if it is among the command's options."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            command = error.ctx
+            if error.option_name != "--plugin" or command is None or command is ctx:
+                raise
+            raise UserError(
+                "--plugin goes before the command",
+                hint=f"As in: ganzoo --plugin FILE.py {command.info_name} ...",
+            ) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section."""
         sections = own_commands() | {"From plugins": self._offered(ctx)}
@@ -163,7 +176,10 @@ Exit codes:
 )
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """A zoo of generative models in which a model, a loss or a prior is a plugin."""
+    """A zoo of generative models in which a model, a loss or a prior is a plugin.
+
+    Begin with: ganzoo run infogan
+    """
     ctx.color = colour()
     if ctx.invoked_subcommand != "plugins":  # which can do without loading any
         registry_of(ctx)

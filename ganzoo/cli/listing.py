@@ -122,7 +122,9 @@ def _presets(registry: Registry, offer: Offer[Any]) -> dict[str, Preset]:
             for name in registry.preset_names(offer):
                 presets[name] = registry.preset(offer, name)
         except UserError as error:
-            registry.plugins.complain(f"{offer.package}:{offer.plugin}", error.what, error)
+            plugin = f"{offer.package}:{offer.plugin}"
+            reason = error.what.removeprefix(f"plugin {plugin}: ")
+            registry.plugins.complain(plugin, reason, error)
     return presets
 
 

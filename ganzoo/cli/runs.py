@@ -119,6 +119,8 @@ def traverse_command(
         raise UserError(
             f"--range {span[0]:g} {span[1]:g} goes nowhere: A must be a number less than B"
         )
+    if span is not None and codes and all(known[name].trained is None for name in codes):
+        raise UserError(f"--range is for continuous codes: {codes[0]} takes each of its categories")
     chosen = codes or tuple(known)
     # The names of codes come with the run, which may be anybody's.
     path = output or place.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"

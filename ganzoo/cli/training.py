@@ -196,8 +196,9 @@ def _conclude(
 def _next_commands(task: Task, folder: RunFolder) -> list[str]:
     prior, path = task.plan.assembly.prior, folder.path
     codes = {} if prior is None else prior.codes
-    shown = [str(folder.picture("samples"))] + ([str(folder.picture("traversal"))] if codes else [])
-    lines = [f"Look at {' and '.join(shown)}. Then:"]
+    pages = sorted(path.glob("*.html"))  # of observers
+    pictures = [folder.picture("samples")] + ([folder.picture("traversal")] if codes else [])
+    lines = ["Look at:", *(f"  {shown}" for shown in pages + pictures), "Then:"]
     example = ""
     for name, code in codes.items():
         example = f" --code {name}={'3' if code.trained is None else '0.5'}"

@@ -107,7 +107,7 @@ def render(scores: Scores) -> str:
     lines = wrap(f"Scorecard: step {scores.step:,}, {scores.data}, {weights}", WIDTH)
     rows = [row_of(name, score) for name, score in scores.scores.items()]
     labels = min(max((len(row.label) for row in rows), default=0), _WIDEST_LABEL)
-    # A value may be longer than its column: better one source out of line than most on a second one.
+    # A value may be longer than its column: better one source out of line than most below theirs.
     room = WIDTH - labels - len("  " * 3) - max((len(row.source) for row in rows), default=0)
     values = max(0, min(max((len(row.value) for row in rows), default=0), room))
     for subject in dict.fromkeys(row.subject for row in rows):
@@ -164,7 +164,7 @@ def _value_text(score: Score) -> str:
     if ceiling is not None:
         text += f" of {_number(ceiling, share=share)}"
     text += " %" if share else f" {score.unit}".rstrip()
-    return text + (f" ({100 * score.value / ceiling:.0f} %)" if ceiling else "")
+    return text + (f" ({100 * score.value / ceiling:z.0f} %)" if ceiling else "")
 
 
 def _number(value: float, *, share: bool) -> str:

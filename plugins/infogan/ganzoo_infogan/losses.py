@@ -31,7 +31,7 @@ class MutualInformation(Loss):
         )
         continuous: Annotated[float, Ge(0)] = setting(1.0, "further factor of the continuous codes")
         detach: bool = setting(
-            default=False, help="let Q read features without training the discriminator by it"
+            default=False, help="teach Q alone: neither discriminator nor generator learns by it"
         )
 
     needs = ("q",)

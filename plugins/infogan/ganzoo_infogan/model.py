@@ -41,7 +41,10 @@ class InfoGAN(DCGAN):
             128, "width of q's hidden layer; 0 leaves it out"
         )
         routing: Literal["authors", "generator", "joint"] = setting(
-            "authors", "who learns from the information term: see docs"
+            "authors",
+            "who learns from the information term; authors: discriminator and q in the critic's "
+            "phase, the generator in its own; generator: q and generator; joint: all, in a phase "
+            "of their own",
         )
 
     def __init__(self, config: Config, context: Context) -> None:
@@ -84,7 +87,8 @@ class InfoGAN(DCGAN):
 
     def inform(self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> Pass:
         """The generator's pass, in which the discriminator takes part as a whole."""
-        pass_ = self.deceive(nets, batch, draw, shared)
+        # With fakes of its own: the generator has moved since those that a turn may share.
+        pass_ = self.deceive(nets, batch, draw, {})
         assert pass_.on_fake is not None
         # The information term does not read the logits, but a network that is half used in a phase
         # stalls DDP: with this zero the last layer gets a gradient too, of nothing.

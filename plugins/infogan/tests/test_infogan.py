@@ -12,7 +12,8 @@ from torch import Tensor
 from ganzoo import Context, DataInfo, Draw, Pass, UserError
 from ganzoo.discovery import discover
 from ganzoo.registry import Registry
-from ganzoo.settings import resolve
+from ganzoo.settings import Assignment, resolve
+from ganzoo.testing.bench import Bench
 from ganzoo_dcgan.losses import NonSaturating
 from ganzoo_infogan.codes import Categorical, Uniform, parse_code
 from ganzoo_infogan.losses import MutualInformation
@@ -225,6 +226,19 @@ def test_every_trained_parameter_gets_a_gradient_in_its_phase_and_no_other_does(
             for name, parameter in net.named_parameters():
                 has_gradient = parameter.grad is not None
                 assert has_gradient == (key in phase.trains), (phase.name, key, name)
+
+
+@pytest.mark.parametrize("routing", ["authors", "generator", "joint"])
+def test_every_routing_trains_with_shared_fakes(routing: str) -> None:
+    given = [f"model.routing={routing}", "train.share_fakes=true", "train.batch_size=8"]
+    given += ["model.generator_dense=[8]", "model.discriminator_dense=[8]"]
+    settings = resolve(
+        Registry(discover()), "infogan", assignments=[Assignment.parse(text) for text in given]
+    )
+    trainer = Bench(settings).trainer()
+    for _ in range(2):
+        trainer.turn()
+    assert all(math.isfinite(figure) for figure in trainer.collect().values())
 
 
 def test_a_prior_without_codes_is_refused() -> None:
