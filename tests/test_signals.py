@@ -165,7 +165,8 @@ def test_a_launcher_that_is_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
     agreement = Agreement(processes=1)
     assert agreement.on([]) is None
-    monkeypatch.setattr(os, "getppid", lambda: 1)
+    adoptive = os.getppid() + 1  # not 1, which may be the parent of the tests themselves
+    monkeypatch.setattr(os, "getppid", lambda: adoptive)
     assert agreement.on([]) == signal.SIGHUP
 
 
