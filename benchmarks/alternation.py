@@ -69,9 +69,20 @@ def spread_of(rounds: list[Round], figure: Callable[[Round], float]) -> Quartile
     return Quartiles.of([figure(each) for each in rounds])
 
 
+def images_per_second(rounds: list[Round], batch_size: int) -> dict[str, Quartiles]:
+    """The rate of each over the rounds, by name."""
+    return {name: spread_of(rounds, lambda r, n=name: batch_size / r[n].wall) for name in rounds[0]}
+
+
 def say(spread: Quartiles, digits: int) -> str:
     """Median and quartiles."""
     return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
+
+
+def tell_rates(rates: dict[str, Quartiles]) -> None:
+    """Print the rate of each."""
+    for name, rate in rates.items():
+        print(f"  {name:<10} {say(rate, 1)} images/s")
 
 
 def about(task: Task) -> dict[str, Any]:

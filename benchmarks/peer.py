@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING
 from unittest.mock import MagicMock
 
 import torch
-from alternation import about, alternate, keep, parser, say, spread_of
+from alternation import (
+    about,
+    alternate,
+    images_per_second,
+    keep,
+    parser,
+    say,
+    spread_of,
+    tell_rates,
+)
 from pair import Pair
 from reference import Widths, batches
 
@@ -110,15 +119,12 @@ def main() -> None:
         "batch_size": size,
         "turns_a_window": given.turns,
         "ratio": spread_of(rounds, lambda r: r["peer"].wall / r["ganzoo"].wall),
-        "images_per_second": {
-            name: spread_of(rounds, lambda r, n=name: size / r[n].wall) for name in turns
-        },
+        "images_per_second": images_per_second(rounds, size),
         "rounds": rounds,
         "environment": about(pair.task),
     }
     if not given.json:
-        for name, spread in document["images_per_second"].items():
-            print(f"  {name:<10} {say(spread, 1)} images/s")
+        tell_rates(document["images_per_second"])
         print(f"  time of the peer over that of ganzoo: {say(document['ratio'], 3)}")
     name = f"peer-{pair.device.type}-{given.precision}-{given.threads}"
     keep(name, document, as_json=given.json)

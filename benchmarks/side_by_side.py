@@ -10,7 +10,16 @@ docs/results/performance/.
 from __future__ import annotations
 
 import torch
-from alternation import about, alternate, keep, parser, say, spread_of
+from alternation import (
+    about,
+    alternate,
+    images_per_second,
+    keep,
+    parser,
+    say,
+    spread_of,
+    tell_rates,
+)
 from pair import Pair
 from reference import Widths
 
@@ -48,17 +57,14 @@ def main() -> None:
             )
             for kind in ("wall", "cpu")
         },
-        "images_per_second": {
-            name: spread_of(rounds, lambda r, n=name: size / r[n].wall) for name in pair.turns
-        },
+        "images_per_second": images_per_second(rounds, size),
         "rounds": rounds,
         "environment": about(pair.task),
     }
     if not given.json:
         print(f"{parameters['ganzoo']:,} parameters each; largest relative difference of a loss in")
         print(f"{COMPARED} turns with equal weights and draws: {disagreement:.1e}")
-        for name, spread in document["images_per_second"].items():
-            print(f"  {name:<10} {say(spread, 1)} images/s")
+        tell_rates(document["images_per_second"])
         for kind, spread in document["ratio"].items():
             print(f"  time of ganzoo over the reference, {kind}: {say(spread, 3)}")
     fakes = "-shared" if given.share_fakes else ""
