@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of the plan's")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the runs are kept")
     parser.add_argument("--scores", nargs="+", default=[], help="columns of the tables")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()  # groups may stand after the options
     jobs = read_plan(given.groups, given.seeds)
     match given.what:
         case "status":

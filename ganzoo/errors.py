@@ -32,6 +32,18 @@ class LostProcessError(OneProcessError):
     """Another process of the run has died; each one that is left says so."""
 
 
+class OfferError(UserError):
+    """Something that a plugin offers cannot be used.
+
+    ``plugin`` is the plugin's qualified name, ``reason`` what is wrong without it.
+    """
+
+    def __init__(self, plugin: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"plugin {plugin}: {reason}", hint=hint)
+        self.plugin = plugin
+        self.reason = reason
+
+
 class SettingsError(UserError):
     """Every problem found in the settings of one command, one line each."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.errors import UserError, did_you_mean
+from ganzoo.errors import OfferError, UserError, did_you_mean
 from ganzoo.plugins import CONTAINED, one_line
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def preset_files(spec: ModelSpec, plugin: str) -> dict[str, Traversable]:
             if file.name.endswith(".toml")
         }
     except CONTAINED as error:
-        raise UserError(
-            f"plugin {plugin}: no presets of {spec.name} in {spec.presets!r}: {one_line(error)}"
+        raise OfferError(
+            plugin, f"no presets of {spec.name} in {spec.presets!r}: {one_line(error)}"
         ) from error
     return dict(sorted(found.items()))
 
@@ -61,12 +61,12 @@ def read_preset(spec: ModelSpec, plugin: str, name: str) -> Preset:
             f"{spec.name} has no preset {name!r}{did_you_mean(name, files)}",
             hint=f"Presets of {spec.name}: {known}.",
         )
-    where = f"plugin {plugin}: preset {spec.name}/{name}"
+    preset = f"preset {spec.name}/{name}"
     try:
         table = tomllib.loads(files[name].read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{where} cannot be read: {one_line(error)}") from error
+        raise OfferError(plugin, f"{preset} cannot be read: {one_line(error)}") from error
     summary, extends = table.pop("summary", ""), table.pop("extends", None)
     if not isinstance(summary, str) or not isinstance(extends, str | None):
-        raise UserError(f"{where}: `summary` and `extends` should be text")
+        raise OfferError(plugin, f"{preset}: `summary` and `extends` should be text")
     return Preset(name, summary, extends, table)

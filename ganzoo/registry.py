@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
-from ganzoo.errors import UserError, did_you_mean
+from ganzoo.errors import OfferError, UserError, did_you_mean
 from ganzoo.hookspecs import DatasetSpec, ModelSpec, Spec, spec_types
 from ganzoo.plugins import CONTAINED, PluginError, one_line
 from ganzoo.presets import Preset, preset_files, read_preset
@@ -65,6 +65,11 @@ class Offer(Generic[Offered_co]):
         return f"{self.package}:{self.name}"
 
     @property
+    def offered_by(self) -> str:
+        """``package:plugin``: the qualified name of the plugin."""
+        return f"{self.package}:{self.plugin}"
+
+    @property
     def origin(self) -> str:
         """The distribution with its version, for people."""
         return f"{self.package} {self.version}".rstrip()
@@ -75,7 +80,7 @@ class Offer(Generic[Offered_co]):
         return (
             self.qualified,
             f"{self.plugin}:{self.name}",
-            f"{self.package}:{self.plugin}:{self.name}",
+            f"{self.offered_by}:{self.name}",
         )
 
 
@@ -153,25 +158,27 @@ class Registry:
         """Import what an offer's string names. Raises :class:`UserError` if it cannot be had."""
         spec: Spec = offer.spec
         module, _, attribute = spec.load.partition(":")
-        where = f"plugin {offer.package}:{offer.plugin}: cannot load {spec.load!r}"
+        failed = f"cannot load {spec.load!r}"
         try:
             found: Any = import_module(module)
         except CONTAINED as error:
-            raise UserError(
-                f"{where}: {one_line(error)}",
+            raise OfferError(
+                offer.offered_by,
+                f"{failed}: {one_line(error)}",
                 hint=f"The whole traceback: python -c 'import {module}'",
             ) from error
         for part in attribute.split("."):
             if not hasattr(found, part):
                 miss = did_you_mean(part, dir(found))
-                raise UserError(f"{where}: there is no {part!r} in it{miss}")
+                raise OfferError(offer.offered_by, f"{failed}: there is no {part!r} in it{miss}")
             found = getattr(found, part)
-        _check_interface(offer.kind, found, where)
+        if flaw := _flaw_of(offer.kind, found):
+            raise OfferError(offer.offered_by, f"{failed}: {flaw}")
         return found
 
     def preset_names(self, offer: Offer[ModelSpec]) -> list[str]:
         """The names of a model's presets."""
-        return list(preset_files(offer.spec, f"{offer.package}:{offer.plugin}"))
+        return list(preset_files(offer.spec, offer.offered_by))
 
     def presets(self, offer: Offer[ModelSpec]) -> dict[str, Preset]:
         """All presets of a model, by name."""
@@ -179,7 +186,7 @@ class Registry:
 
     def preset(self, offer: Offer[ModelSpec], name: str) -> Preset:
         """One preset of a model, alone."""
-        return read_preset(offer.spec, f"{offer.package}:{offer.plugin}", name)
+        return read_preset(offer.spec, offer.offered_by, name)
 
     def lineage(self, offer: Offer[ModelSpec], name: str) -> list[tuple[Offer[ModelSpec], Preset]]:
         """A preset behind all that it extends, each with its model: to be laid over one another."""
@@ -250,14 +257,16 @@ def _check_items(items: Sequence[Any], wanted: type[Any]) -> None:
         names.add(name)
 
 
-def _check_interface(kind: Kind, found: Any, where: str) -> None:
+def _flaw_of(kind: Kind, found: Any) -> str | None:
+    """What keeps ``found`` from being used as an offer of this kind."""
     if kind in INTERFACES:
         module, _, name = INTERFACES[kind].partition(":")
         interface = getattr(import_module(module), name)
         if not (isinstance(found, type) and issubclass(found, interface)):
-            raise UserError(f"{where}: it is not a subclass of ganzoo.{name}")
+            return f"it is not a subclass of ganzoo.{name}"
     elif not callable(found):
-        raise UserError(f"{where}: it cannot be called")
+        return "it cannot be called"
+    return None
 
 
 def _count(number: int) -> str:

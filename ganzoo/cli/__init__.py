@@ -142,7 +142,7 @@ class CommandLine(click.Group):
                 flaw = PluginError(
                     f"yields {offer.name!r}, which is the host's: call it {offer.qualified}"
                 )
-                registry.plugins.blame(f"{offer.package}:{offer.plugin}", "ganzoo_commands", flaw)
+                registry.plugins.blame(offer.offered_by, "ganzoo_commands", flaw)
         return found
 
 

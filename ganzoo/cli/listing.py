@@ -13,7 +13,7 @@ from ganzoo.cli.arguments import json_option
 from ganzoo.cli.showing import preset_lines, show_command
 from ganzoo.cli.terminal import LEAST, width
 from ganzoo.discovery import survey
-from ganzoo.errors import UserError
+from ganzoo.errors import OfferError
 from ganzoo.hookspecs import DatasetSpec, ModelSpec
 from ganzoo.plugins import BrokenPlugin, DisabledPlugin, LoadedPlugin, Plugin
 from ganzoo.registry import HOOKS, NOUNS, distinct
@@ -121,10 +121,8 @@ def _presets(registry: Registry, offer: Offer[Any]) -> dict[str, Preset]:
         try:
             for name in registry.preset_names(offer):
                 presets[name] = registry.preset(offer, name)
-        except UserError as error:
-            plugin = f"{offer.package}:{offer.plugin}"
-            reason = error.what.removeprefix(f"plugin {plugin}: ")
-            registry.plugins.complain(plugin, reason, error)
+        except OfferError as error:
+            registry.plugins.complain(error.plugin, error.reason, error)
     return presets
 
 

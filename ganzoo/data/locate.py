@@ -19,7 +19,7 @@ from ganzoo.data.hub import OfflineError, caches, load_hub, load_local, load_sav
 from ganzoo.data.shards import Shards, features_of
 from ganzoo.data.source import ImageSource, Source
 from ganzoo.data.splits import find_split, find_splits, is_split, same_split
-from ganzoo.errors import UserError, did_you_mean
+from ganzoo.errors import OfferError, UserError, did_you_mean
 from ganzoo.places import local
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ def _open_offered(settings: DataSettings, registry: Registry, split: str) -> Sou
     if isinstance(content, datasets.Dataset):
         return _tabular(settings, {split: content}, split)
     if not isinstance(content, ImageSource):
-        raise UserError(
-            f"plugin {offer.package}:{offer.plugin}: {offer.spec.load} gives a "
-            f"{type(content).__name__}, neither a datasets.Dataset nor a ganzoo.data.ImageSource"
+        raise OfferError(
+            offer.offered_by,
+            f"{offer.spec.load} gives a {type(content).__name__}, "
+            "neither a datasets.Dataset nor a ganzoo.data.ImageSource",
         )
     marks = (offer.qualified, offer.version, split, len(content), content.image_shape)
     fingerprint = hashlib.blake2b(repr(marks).encode(), digest_size=16).hexdigest()

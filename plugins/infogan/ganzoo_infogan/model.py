@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
@@ -86,15 +86,9 @@ class InfoGAN(DCGAN):
         return (critic, generator, Phase("information", together, self.inform))
 
     def inform(self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> Pass:
-        """The generator's pass, in which the discriminator takes part as a whole."""
+        """The generator's pass once more."""
         # With fakes of its own: the generator has moved since those that a turn may share.
-        pass_ = self.deceive(nets, batch, draw, {})
-        assert pass_.on_fake is not None
-        # The information term does not read the logits, but a network that is half used in a phase
-        # stalls DDP: with this zero the last layer gets a gradient too, of nothing.
-        unmoved = 0 * pass_.on_fake["logits"].unsqueeze(1)
-        features = pass_.on_fake["features"] + unmoved
-        return replace(pass_, on_fake={**pass_.on_fake, "features": features})
+        return self.deceive(nets, batch, draw, {})
 
     def stuck(self, figures: Mapping[str, float]) -> str | None:
         """DCGAN's rule, or codes that cannot be read at all.

@@ -389,6 +389,14 @@ def test_a_plugin_that_is_complained_of_is_a_problem(
     assert (about, text) == ("complaint", "odd:odd: ganzoo_losses yields a int, not a LossSpec")
 
 
+def test_a_model_without_its_presets_is_a_problem(install: Callable[[str, str], None]) -> None:
+    offering = OFFERING.replace('"A model"', '"A model", presets="nowhere.presets"')
+    install("bare", offering)
+    about, text, _ = the_problem()
+    assert about == "complaint"
+    assert text.startswith("bare:bare: no presets of twin in 'nowhere.presets': ModuleNotFoundError")
+
+
 def test_one_name_from_two_distributions_is_a_problem(
     install: Callable[[str, str], None],
 ) -> None:

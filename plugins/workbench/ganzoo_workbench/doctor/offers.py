@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganzoo.errors import UserError
+from ganzoo.errors import OfferError
 from ganzoo.registry import NOUNS, distinct
 from ganzoo_workbench.doctor.findings import note, ok, problem
 
@@ -62,5 +62,5 @@ def _clashes(registry: Registry) -> Iterator[Finding]:
     for offer in registry.all("model"):
         try:
             registry.presets(offer)
-        except UserError as error:
-            registry.plugins.complain(f"{offer.package}:{offer.plugin}", error.what, error)
+        except OfferError as error:
+            registry.plugins.complain(error.plugin, error.reason, error)
