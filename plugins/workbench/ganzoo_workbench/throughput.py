@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from accelerate.utils import broadcast_object_list
-from torch.utils.flop_counter import FlopCounterMode
 
 from ganzoo.draw import generator_for
 from ganzoo.run import decode_once
@@ -17,6 +16,7 @@ from ganzoo.stopwatch import synchronise
 from ganzoo.training import Trainer
 from ganzoo_workbench.laps import Laps
 from ganzoo_workbench.machine import MatrixProduct, Memory, forget_peak, peak_memory
+from ganzoo_workbench.operations import OperationCounter
 from ganzoo_workbench.quartiles import Quartiles
 
 if TYPE_CHECKING:
@@ -150,13 +150,11 @@ def _sizes(turns: int) -> list[int]:
 def _count(trainer: Trainer, turns: int) -> dict[str, float]:
     """Floating-point operations a turn of each part, the mean over ``turns``."""
     totals: dict[str, float] = {}
-    with FlopCounterMode(display=False) as counter:
-        before = 0
+    with OperationCounter() as counter:
         for _ in range(turns):
             for part in trainer.parts():
-                after = counter.get_total_flops()
-                totals[part] = totals.get(part, 0) + after - before
-                before = after
+                totals[part] = totals.get(part, 0) + counter.total
+                counter.total = 0
     return {part: total / turns for part, total in totals.items()}
 
 

@@ -86,6 +86,16 @@ class Product(Difference):
         return (pass_.extra["copied"].detach() @ self.matrix).sum() + super().difference(pass_)
 
 
+class Steepness(Difference):
+    """A penalty of the gradient with respect to images, as of a critic."""
+
+    def difference(self, pass_: Pass) -> Tensor:
+        images = pass_.batch["image"].flatten(1).detach().requires_grad_()
+        copied = pass_.nets["copier"](images)
+        (slope,) = torch.autograd.grad(copied.square().sum(), images, create_graph=True)
+        return slope.square().mean()
+
+
 def trainer_of(every: int = 1, **losses: Any) -> Trainer:
     losses = losses or {"difference": loss_part(Difference)}
     settings = settings_of(part(Copier, every=every), losses, batch_size=BATCH)
@@ -103,6 +113,13 @@ def test_the_operations_of_a_turn_are_those_of_its_products() -> None:
     assert measured.flop == {"batch": 0, "share": 0, "copy": 2 * FORWARD, "average": 0}
     assert measured.flop_rate.median == pytest.approx(2 * FORWARD / measured.turn.median)
     assert measured.latents is None
+
+
+def test_the_operations_of_a_gradient_penalty_are_counted() -> None:
+    measured = measure(trainer_of(steepness=loss_part(Steepness)), "fp32", turns=1)
+    # The phase's own pass, the penalty's, the gradient, and the way back: through the gradient to
+    # the weights and to the copies, and from there to the weights and the images.
+    assert measured.flop["copy"] == (1 + 1 + 1 + 2 + 2) * FORWARD
 
 
 def test_what_is_due_now_and_then_counts_by_the_mean_over_turns() -> None:

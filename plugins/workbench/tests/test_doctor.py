@@ -394,7 +394,7 @@ def test_a_model_without_its_presets_is_a_problem(install: Callable[[str, str], 
     install("bare", offering)
     about, text, _ = the_problem()
     assert about == "complaint"
-    assert text.startswith("bare:bare: no presets of twin in 'nowhere.presets': ModuleNotFoundError")
+    assert text.startswith("bare:bare: no presets of twin in 'nowhere.presets': ModuleNotFound")
 
 
 def test_one_name_from_two_distributions_is_a_problem(
