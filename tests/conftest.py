@@ -69,3 +69,19 @@ def write_package(
         return name
 
     return write
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A registry of no plugin."""
+    return Registry(Plugins())
+
+
+@pytest.fixture
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Caches of decoded images and of Hugging Face that are the test's own."""
+    cache = tmp_path / "caches"
+    monkeypatch.setenv("GANZOO_CACHE", str(cache / "ganzoo"))
+    monkeypatch.setenv("HF_HOME", str(cache / "huggingface"))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache / "datasets")
+    return cache

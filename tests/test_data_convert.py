@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
+from small_images import encoded, picture
 
 from ganzoo.data.convert import Target, UnreadableError, read_header, to_array
-
-
-def picture(size=(8, 8), color=128, mode="L"):
-    return Image.new(mode, size, color)
-
-
-def encoded(image, kind="PNG", **options):
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def converted(image, channels, side=8, kind="PNG", **options):
