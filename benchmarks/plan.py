@@ -39,6 +39,8 @@ class Job:
     seed: int
     images: int
     """Of how many images the scores are, at most."""
+    metrics: tuple[str, ...]
+    """What is scored beside the scorecard of the training; all if empty."""
 
     @property
     def result(self) -> Path:
@@ -52,7 +54,13 @@ def read_plan(groups: list[str], seeds: list[int] | None = None) -> list[Job]:
     if unknown := set(groups) - set(plan):
         raise SystemExit(f"no group {min(unknown)!r}; there are {', '.join(plan)}")
     return [
-        Job(name, group["command"], seed, group.get("images", 10_000))
+        Job(
+            name,
+            group["command"],
+            seed,
+            group.get("images", 10_000),
+            tuple(group.get("metrics", ())),
+        )
         for name, group in plan.items()
         if not groups or name in groups
         for seed in seeds or group["seeds"]
@@ -76,7 +84,8 @@ def train(jobs: list[Job], runs: Path) -> None:
                 "--out",
                 str(out),
             )
-        ganzoo("eval", str(out), "--images", str(job.images))
+        chosen = [word for metric in job.metrics for word in ("--metric", metric)]
+        ganzoo("eval", str(out), "--images", str(job.images), *chosen)
         RESULTS.mkdir(parents=True, exist_ok=True)
         job.result.write_text(json.dumps(summary(job, out), indent=1) + "\n")
 
