@@ -41,7 +41,7 @@ class ScoredRun:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs whose settings differ in nothing but the seed; often a single run."""
+    """Runs that differ in nothing but the seed, scored at the same step; often a single run."""
 
     runs: tuple[ScoredRun, ...]
 
@@ -184,7 +184,7 @@ def _grouped(runs: Sequence[ScoredRun]) -> tuple[Group, ...]:
     members: dict[str, list[ScoredRun]] = {}
     for place, run in enumerate(runs):
         alone = f"run {place}"
-        key = alone if run.settings is None else _canonical(run.settings)
+        key = alone if run.settings is None else _canonical([run.settings, run.steps])
         members.setdefault(key, []).append(run)
     return tuple(
         Group(tuple(sorted(found, key=lambda run: run.seed or 0))) for found in members.values()

@@ -59,6 +59,14 @@ def test_runs_that_differ_in_the_seed_alone_are_one_group(make_run):
     assert [run.name for run in groups[0].runs] == [str(runs[place]) for place in (2, 3, 0)]
 
 
+def test_runs_that_were_scored_at_unlike_steps_are_no_group(make_run):
+    """As where one of the seeds was stopped: its score is no draw of the others' distribution."""
+    runs = [make_run(f"r{seed}", seed, **{ACCURACY: 0.9}) for seed in range(2)]
+    stopped = make_run("stopped", 2, about={"step": 20}, **{ACCURACY: 0.3})
+    groups = comparison_of(*runs, stopped).groups
+    assert [[run.seed for run in group.runs] for group in groups] == [[0, 1], [2]]
+
+
 def test_the_spread_of_a_group_is_that_of_a_sample(make_run):
     values = [0.91, 0.97, 0.95]
     runs = [make_run(f"r{seed}", seed, **{ACCURACY: v}) for seed, v in enumerate(values)]

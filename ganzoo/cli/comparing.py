@@ -29,9 +29,10 @@ _HASH = re.compile("[0-9a-f]{32,}")
 def compare_command(*, runs: tuple[Path, ...], as_json: bool) -> None:
     """Put the scores of several runs (scores.json of each RUN) side by side.
 
-    Runs whose settings differ in the seed alone are one group: mean ± standard deviation, and every
-    value. Scores of other numbers of images, splits, data, weights, protocols or feature extractors
-    are not put side by side; where nothing is left, the exit code is 2.
+    Runs whose settings differ in the seed alone and that were scored at the same step are one
+    group: mean ± standard deviation, and every value. Scores of other numbers of images, splits,
+    data, weights, protocols or feature extractors are not put side by side; where nothing is left,
+    the exit code is 2.
     """
     from ganzoo.comparison import compare, read_runs, to_json
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganzoo.cli.arguments import json_option, run_argument
+from ganzoo.cli.terminal import watched
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -172,10 +173,12 @@ def eval_command(
     as_json: bool,
 ) -> None:
     """Score a trained model with every metric there is, into scores.json of the run."""
+    from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.scoring import BUDGET, score_named
 
-    scores = score_named(registry, run, names, budget or BUDGET)
+    with showing(when=watched() and not as_json):
+        scores = score_named(registry, run, names, budget or BUDGET)
     click.echo(json.dumps(to_json(scores), indent=2) if as_json else render(scores))
 
 

@@ -21,6 +21,11 @@ def width() -> int:
     return max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
 
 
+def watched() -> bool:
+    """Whether someone sees what a command says, and may be told how far it is."""
+    return sys.stdout.isatty() and sys.stderr.isatty()
+
+
 def colour() -> bool | None:
     """Click's ``color``: False never, None where the stream is a terminal.
 

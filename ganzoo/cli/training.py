@@ -17,6 +17,7 @@ from ganzoo.cli.arguments import (
     preset_option,
     set_option,
 )
+from ganzoo.cli.terminal import watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,6 +159,7 @@ def _conclude(
 ) -> None:
     """Score what was trained, and say what to do next."""
     from ganzoo.best import best_of
+    from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.reporting import clock
     from ganzoo.scoring import quick_metrics, score_run
@@ -170,7 +172,8 @@ def _conclude(
     if not quiet:
         click.echo("Scoring the model ...", err=True)
     metrics = quick_metrics(task.registry)
-    scores = score_run(folder.path, task.registry, folder.scores, metrics)
+    with showing(when=watched() and not (as_json or quiet)):
+        scores = score_run(folder.path, task.registry, folder.scores, metrics)
     for observer in outcome.observers:
         observer.scored(scores)
     if as_json:

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ganzoo.metrics import NotApplicable, Score
+from ganzoo.metrics.progress import one_by_one
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
     scores: dict[str, Score] = {}
     absent: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for metric, compute in metrics.items():
+    for metric, compute in one_by_one(metrics):
         try:
             results = dict(compute(loaded, budget))
         except NotApplicable as reason:

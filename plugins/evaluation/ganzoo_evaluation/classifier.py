@@ -167,7 +167,8 @@ def train_classifier(train: Split, test: Split | None, name: str, device: torch.
         return cross_entropy(network(images), labels[places].to(device))
 
     generator = generator_for(_CPU, SEED, "classifier")
-    fit(network, loss, len(labels), epochs=EPOCHS, generator=generator)
+    what = "training a classifier"
+    fit(network, loss, len(labels), epochs=EPOCHS, generator=generator, what=what)
     network.scale_features(as_unit(train.images(chosen[:_SCALED]).to(device)))
     weights = {key: _halved(value) for key, value in network.state_dict().items()}
     network.load_state_dict(weights)

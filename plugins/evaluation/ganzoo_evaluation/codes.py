@@ -12,6 +12,7 @@ from torch import Tensor
 from ganzoo.draw import generator_for
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import codes as measure
+from ganzoo.metrics.progress import tracked
 from ganzoo.metrics.samples import kl_to_uniform
 
 if TYPE_CHECKING:
@@ -88,11 +89,13 @@ def _category_scores(
         return Score(value, split, len(labels), label=label, unit=unit, note=note, extra=extra)
 
     def matched(matching: measure.Integers, label: str, note: str) -> Score:
+        accuracy = measure.accuracy_under(matching, found, labels)
         return score(
-            measure.accuracy_under(matching, found, labels),
+            accuracy,
             label,
             "share",
             note,
+            standard_error=_share_error(accuracy, len(labels)),
             matching=matching.tolist(),
             matched_on=fitted_on.split.name,
             matched_n=len(seen),
@@ -149,6 +152,8 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
             if name in codes:
                 sampled.setdefault(name, []).append(latents.parts[name].cpu())
                 read.setdefault(name, []).append(codes[name].cpu())
+    if not sampled:
+        raise NotApplicable("this model reads other codes than its latents hold")
     result = {}
     continuous: dict[str, tuple[measure.Floats, measure.Floats]] = {}
     for name, values in sampled.items():
@@ -158,7 +163,12 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
             continue
         agreement = float((reading == truth).double().mean())
         result[f"generated_accuracy/{name}"] = Score(
-            agreement, None, len(truth), label="read back", unit="share"
+            agreement,
+            None,
+            len(truth),
+            label="read back",
+            unit="share",
+            extra={"standard_error": _share_error(agreement, len(truth))},
         )
     for name in continuous:
         result |= _continuous_scores(name, continuous)
@@ -203,21 +213,25 @@ def information(loaded: Loaded, budget: int) -> dict[str, Score]:
     model = loaded.model
     if not isinstance(model, Reader):
         raise NotApplicable(NO_CODES)
-    nll: dict[str, list[Tensor]] = {name: [] for name in prior.codes}
+    nll: dict[str, list[Tensor]] = {}
     discrete = set()
     with torch.inference_mode():
         for latents, images in generated(loaded, budget):
             outputs = model.read(loaded.nets, {"image": images})
-            for name, code in prior.codes.items():
-                values = latents.parts[name]
+            for name in prior.codes.keys() & outputs.keys():
+                values, code = latents.parts[name], prior.codes[name]
                 if not values.is_floating_point():
                     discrete.add(name)
-                nll[name].append(code.nll(outputs[name].float(), values).double().cpu())
+                found = code.nll(outputs[name].float(), values).double().cpu()
+                nll.setdefault(name, []).append(found)
+    if not nll:
+        raise NotApplicable("this model reads other codes than its latents hold")
     return {
         f"mi_nats/{name}": _information_score(
             torch.cat(parts), prior.codes[name].entropy, discrete=name in discrete
         )
-        for name, parts in nll.items()
+        for name in prior.codes
+        if (parts := nll.get(name))
     }
 
 
@@ -232,6 +246,10 @@ def _information_score(nll: Tensor, entropy: float, *, discrete: bool) -> Score:
     return Score(value, None, len(nll), label="L_I", unit="nats", note=note, extra=extra)
 
 
+def _share_error(share: float, n: int) -> float:
+    return float(np.sqrt(share * (1 - share) / n))
+
+
 def _prior(loaded: Loaded) -> Prior:
     if loaded.prior is None or not loaded.prior.codes:
         raise NotApplicable("this model's latents hold no codes")
@@ -241,7 +259,8 @@ def _prior(loaded: Loaded) -> Prior:
 def generated(loaded: Loaded, count: int) -> Iterator[tuple[Latents, Tensor]]:
     """Yield ``count`` latents and their images, :data:`CHUNK` at a time."""
     latents = loaded.draw(count, SEED)
-    for start in range(0, count, CHUNK):
+    starts = range(0, count, CHUNK)
+    for start in tracked(starts, "generating images", len(starts)):
         chunk = latents.rows(slice(start, start + CHUNK))
         yield chunk, loaded.generate(chunk, seed=SEED + start)
 
@@ -295,8 +314,9 @@ def _labelled(split: Split, budget: int) -> _Labelled | None:
 def _categories_of(loaded: Loaded, images: _Labelled) -> dict[str, measure.Integers]:
     """Read the categorical codes of images, (n,) each."""
     found: dict[str, list[Tensor]] = {}
-    for start in range(0, len(images.indices), CHUNK):
-        chunk = images.split.images(images.indices[start : start + CHUNK])
+    chunks = torch.split(images.indices, CHUNK)
+    for indices in tracked(chunks, f"reading {images.split.name} images", len(chunks)):
+        chunk = images.split.images(indices)
         codes = loaded.encode(loaded.normalise(chunk)) or {}
         for name, values in codes.items():
             if not values.is_floating_point():

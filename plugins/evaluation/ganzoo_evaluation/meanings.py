@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganzoo.metrics import NotApplicable, Score
+from ganzoo.metrics.progress import tracked
 from ganzoo_evaluation import measures
 from ganzoo_evaluation.traversing import NOISES, STEPS, effect, traversal
 
@@ -35,18 +36,22 @@ class Quality:
 
     name: str
     unit: str
+    least: float
+    """Change that is hard to see: by less, a code is said to move nothing."""
     measure: Callable[[Tensor], measures.Floats]
 
 
 QUALITIES = (
-    Quality("slant", "degrees", lambda images: measures.slant_degrees(measures.figure(images))),
-    Quality("stroke width", "px", lambda images: measures.stroke_width(measures.figure(images))),
-    Quality("place to the right", "px", measures.place_right),
-    Quality("place upwards", "px", measures.place_up),
-    Quality("size", "px", measures.size),
-    Quality("width to height", "", measures.aspect),
-    Quality("ink", "px", lambda images: measures.ink_mass(measures.figure(images))),
-    Quality("brightness", "", measures.brightness),
+    Quality("slant", "degrees", 1, lambda images: measures.slant_degrees(measures.figure(images))),
+    Quality(
+        "stroke width", "px", 0.1, lambda images: measures.stroke_width(measures.figure(images))
+    ),
+    Quality("place to the right", "px", 0.25, measures.place_right),
+    Quality("place upwards", "px", 0.25, measures.place_up),
+    Quality("size", "px", 0.1, measures.size),
+    Quality("width to height", "", 0.02, measures.aspect),
+    Quality("ink", "px", 1, lambda images: measures.ink_mass(measures.figure(images))),
+    Quality("brightness", "", 1 / 255, measures.brightness),
 )
 """Where two fit a code equally well, the one that stands first names it."""
 
@@ -61,6 +66,8 @@ class Finding:
     first: float
     last: float
     """Medians of the measure at both ends."""
+    reach: float
+    """Median change of the measure between both ends."""
     spreads: float
     """Median change, in standard deviations of the measure among all images: about 3 where the
     code alone decides."""
@@ -68,7 +75,8 @@ class Finding:
     @property
     def speaks(self) -> bool:
         """Whether it is strong enough to name the code."""
-        return self.correlation >= FOLLOWS and self.spreads >= NOTICEABLE
+        noticeable = self.spreads >= NOTICEABLE and self.reach >= self.quality.least
+        return self.correlation >= FOLLOWS and noticeable
 
     def __str__(self) -> str:
         unit = f" {self.quality.unit}" if self.quality.unit else ""
@@ -79,8 +87,8 @@ def meanings(loaded: Loaded, budget: int) -> dict[str, Score]:
     """Move each continuous code and name the quality of the image that follows it most.
 
     No label is used. The value is the median |Spearman| of the code with that quality; a quality
-    that changes by less than its spread among images, or does not follow the code in most of them,
-    names nothing.
+    that changes by less than its spread among images or than can be seen, or does not follow the
+    code in most of them, names nothing.
 
     Raises:
         NotApplicable: no code is continuous.
@@ -96,7 +104,10 @@ def meanings(loaded: Loaded, budget: int) -> dict[str, Score]:
     for name in moved:
         values = codes[name].walk(STEPS)
         images = traversal(loaded, name, values, noises)
-        found = [find(quality, values, images) for quality in QUALITIES]
+        what = f"measuring what {name} moves"
+        found = [
+            find(quality, values, images) for quality in tracked(QUALITIES, what, len(QUALITIES))
+        ]
         result[f"meaning/{name}"] = _score(found, len(images))
     return result
 
@@ -111,6 +122,7 @@ def find(quality: Quality, values: list[float], images: Tensor) -> Finding:
         moved.median,
         float(np.median(by_noise[:, 0])),
         float(np.median(by_noise[:, -1])),
+        moved.reach,
         moved.reach / spread if spread > 0 else 0.0,
     )
 

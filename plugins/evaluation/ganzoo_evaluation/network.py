@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ganzoo.metrics.progress import tracked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -81,17 +83,19 @@ def fit(
     *,
     epochs: int,
     generator: torch.Generator,
+    what: str,
 ) -> None:
     """Train with Adam under one cycle of the learning rate, and leave the network frozen.
 
-    ``loss`` takes the places (n,) of a batch among ``count`` training images.
+    ``loss`` takes the places (n,) of a batch among ``count`` training images; ``what`` is told to a
+    person who waits.
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=_RATE)
     steps = epochs * -(-count // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
     network.train()
     with torch.enable_grad():
-        for places in _batches(count, epochs, generator):
+        for places in tracked(_batches(count, epochs, generator), what, steps):
             optimiser.zero_grad(set_to_none=True)
             loss(places).backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -14,10 +14,11 @@ from ganzoo.data import to_uint8
 from ganzoo.draw import generator_for
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import codes as measure
+from ganzoo_evaluation.codes import generated
 from ganzoo_evaluation.network import fit, make_network
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ganzoo.latents import Code
     from ganzoo.loaded import Loaded
@@ -66,21 +67,44 @@ def probes(loaded: Loaded, budget: int) -> dict[str, Score]:
     """
     if loaded.prior is None or not loaded.prior.codes:
         raise NotApplicable("this model's latents hold no codes")
-    latents = loaded.draw(round((TRAINED + CALIBRATED + 1) * budget), SEED)
     codes = loaded.prior.codes
-    values = {name: latents.parts[name].cpu() for name in codes}
-    low, high = loaded.model.image_range
-    drawn = loaded.generate(latents, SEED).cpu()
-    rounded = to_uint8(drawn, loaded.model.image_range)
-    images = (drawn - low) / (high - low)
+    drawn = _draw(loaded, codes, round((TRAINED + CALIBRATED + 1) * budget))
     result = {}
     for name, given, of in (
-        ("mi_probe_nats", images, "as generated"),
-        ("mi_probe_8bit_nats", rounded, "in 8 bits, under noise of two levels"),
+        ("mi_probe_nats", drawn.images, "as generated"),
+        ("mi_probe_8bit_nats", drawn.rounded, "in 8 bits, under noise of two levels"),
     ):
-        for code, found in probe(given, values, codes, loaded.device).items():
+        for code, found in probe(given, drawn.values, codes, loaded.device).items():
             result[f"{name}/{code}"] = _score(found, codes[code], name, of)
     return {name: result[name] for name in sorted(result, key=lambda name: name.split("/")[1])}
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Generated images with the codes that they were made from, row by row."""
+
+    images: Tensor
+    """(n, C, H, W), floats in [0, 1]."""
+    rounded: Tensor
+    """(n, C, H, W), the same as bytes."""
+    values: dict[str, Tensor]
+    """(n,) of each code."""
+
+
+def _draw(loaded: Loaded, codes: Iterable[str], count: int) -> _Drawn:
+    # All are needed at once and may take gigabytes: no part is held twice.
+    shape = count, *loaded.data.image_shape
+    images, rounded = torch.empty(shape), torch.empty(shape, dtype=torch.uint8)
+    low, high = loaded.model.image_range
+    values: dict[str, list[Tensor]] = {name: [] for name in codes}
+    start = 0
+    for latents, drawn in generated(loaded, count):
+        rows = slice(start, start := start + len(drawn))
+        images[rows] = (drawn.float() - low) / (high - low)
+        rounded[rows] = to_uint8(drawn, loaded.model.image_range)
+        for name, parts in values.items():
+            parts.append(latents.parts[name].cpu())
+    return _Drawn(images, rounded, {name: torch.cat(parts) for name, parts in values.items()})
 
 
 def _score(found: Information, code: Code, name: str, of: str) -> Score:
@@ -142,7 +166,8 @@ def probe(
                 terms.append(cross_entropy(output, target))
         return torch.stack(terms).sum()
 
-    fit(network, loss, trained, epochs=EPOCHS, generator=generator_for(_CPU, SEED, "probe"))
+    generator = generator_for(_CPU, SEED, "probe")
+    fit(network, loss, trained, epochs=EPOCHS, generator=generator, what="training a probe")
     outputs = _split(_read(network, images[trained:], noise, device), heads)
     found = {}
     for name, output in outputs.items():

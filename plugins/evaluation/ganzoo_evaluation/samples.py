@@ -12,7 +12,8 @@ from ganzoo.data import to_uint8
 from ganzoo.draw import generator_for
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import samples as measure
-from ganzoo_evaluation.classifier import find_classifier
+from ganzoo.metrics.progress import tracked
+from ganzoo_evaluation.classifier import MOST, find_classifier
 from ganzoo_evaluation.codes import CHUNK, SEED, generated
 
 if TYPE_CHECKING:
@@ -31,8 +32,25 @@ class _Set:
     features: Tensor
     probabilities: Tensor
 
-    def part(self, start: int, stop: int) -> _Set:
-        return _Set(self.features[start:stop], self.probabilities[start:stop])
+
+@dataclass(frozen=True)
+class _Real:
+    """Real images to hold the generated ones against."""
+
+    reference: _Set
+    split: str
+    """Split that the reference is from."""
+    known: _Set
+    """Training images that are not in the reference, at most :data:`MOST` unless the reference is
+    larger."""
+    training_images: int
+    """How many of those there are."""
+
+    @property
+    def floor(self) -> _Set:
+        """As many known images as the reference has."""
+        count = len(self.reference.features)
+        return _Set(self.known.features[:count], self.known.probabilities[:count])
 
 
 def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
@@ -40,7 +58,11 @@ def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
 
     The real ones are of the test split, or without one of the training split. Distances and
     neighbourhoods stand beside their floor: what training images get in place of the generated
-    ones. Generated images are rounded to 8 bits, as the real ones are.
+    ones. The classifier was trained on those and sees them a little apart from other real ones, so
+    the floor is a little high. Generated images are rounded to 8 bits, as the real ones are.
+
+    ``nearest_train_ratio`` alone looks through more than ``budget`` images: among a part of the
+    training images, those that a generator repeats are hardly ever found.
 
     Raises:
         NotApplicable: the model has no prior, or its data no classifier.
@@ -48,18 +70,17 @@ def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
     if loaded.prior is None:
         raise NotApplicable("this model has no prior to draw images from")
     classifier = find_classifier(loaded)
-    reference, train, split = _real(loaded, classifier, budget)
+    real = _real(loaded, classifier, budget)
+    reference = real.reference
     count = len(reference.features)
     if count <= measure.NEIGHBOURS:
         raise NotApplicable(f"{count} images are too few to compare with")
     generated = _seen(classifier, generated_images(loaded, count))
-    floor = _compare(reference, train)
-    near = measure.nearest_distances(reference.features, train.features).mean()
-    ratio = measure.nearest_distances(generated.features, train.features).mean() / near
-    certain = generated.probabilities.amax(1).double()
-    usage = generated.probabilities.double().mean(0)
-    common = {"n_real": count, "real": split, **classifier.provenance}
-    against = f"{count:,} real {split} images"
+    floor = _compare(reference, real.floor)
+    certain, real_certain = (each.probabilities.amax(1).double() for each in (generated, reference))
+    usage, real_usage = (each.probabilities.double().mean(0) for each in (generated, reference))
+    common = {"n_real": count, "real": real.split, **classifier.provenance}
+    against = f"{count:,} real {real.split} images"
 
     def score(value: float, label: str, unit: str = "", note: str = "", **extra: object) -> Score:
         return Score(value, None, count, label, unit, note, {**common, **extra})
@@ -68,16 +89,18 @@ def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
     for name, value in _compare(reference, generated).items():
         lowest = floor[name]
         note = f"against {against}; as many train images get {lowest:.3g}"
-        if name == "frechet_classifier_distance":
+        if name == "frechet_classifier_distance" and lowest > 0:
             note += f", so this is {value / lowest:.1f} times the floor"
         result[name] = score(value, _LABELS[name][0], _LABELS[name][1], note, floor=lowest)
     ceiling = float(classifier.classes)
     real_score = measure.classifier_score(reference.probabilities)
+    real_certainty, real_kl = float(real_certain.mean()), measure.kl_to_uniform(real_usage)
     return result | {
         "classifier_score": score(
             measure.classifier_score(generated.probabilities),
             "classifier score",
-            note=f"{against} get {real_score:.3g}",
+            note=f"{against} get {real_score:.3g}; the classifier is right on "
+            f"{classifier.accuracy:.1%} of images that it was not trained on",
             ceiling=ceiling,
             real_images=real_score,
         ),
@@ -85,23 +108,40 @@ def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
             float(certain.mean()),
             "mean certainty",
             "share",
-            "mean of the classifier's largest probability",
+            f"mean of the classifier's largest probability; {against} get {real_certainty:.1%}",
+            real_images=real_certainty,
             standard_error=float(certain.std()) / count**0.5,
         ),
         "class_kl": score(
             measure.kl_to_uniform(usage),
             "KL of classes",
             "nats",
-            "of the classes that the classifier sees, to even ones",
+            f"of the classes that the classifier sees, to even ones; {against} get {real_kl:.3g}",
+            real_images=real_kl,
             shares=usage.tolist(),
         ),
         "nearest_train_ratio": score(
-            float(ratio),
+            _nearest_ratio(real, generated),
             "nearest train",
-            note=f"mean distance to the nearest of {len(train.features):,} train images, over that "
+            note=f"mean distance to the nearest of {_looked_through(real)} train images, over that "
             "of real images; far below 1 means memorised",
+            train_images=len(real.known.features),
         ),
     }
+
+
+def _nearest_ratio(real: _Real, generated: _Set) -> float:
+    near, real_near = (
+        measure.nearest_distances(each.features, real.known.features).mean()
+        for each in (generated, real.reference)
+    )
+    return float(near / real_near)
+
+
+def _looked_through(real: _Real) -> str:
+    known = len(real.known.features)
+    rest = "" if known == real.training_images else f" of {real.training_images:,}"
+    return f"{known:,}{rest}"
 
 
 _LABELS = {
@@ -127,18 +167,23 @@ def _compare(real: _Set, other: _Set) -> dict[str, float]:
     }
 
 
-def _real(loaded: Loaded, classifier: Classifier, budget: int) -> tuple[_Set, _Set, str]:
-    """The reference, as many training images that are not in it, and the reference's split."""
+def _real(loaded: Loaded, classifier: Classifier, budget: int) -> _Real:
+    """Test images, or without a test split one half of as many training images."""
     train, test = loaded.split("train"), loaded.split("test")
     assert train is not None, "there is a classifier, so there are images to train it on"
+    order = _shuffled(train, len(train))
     if test is None:
-        order = _shuffled(train, 2 * (min(budget, len(train)) // 2))
-        seen = _seen(classifier, _images(train, order))
-        middle = len(order) // 2
-        return seen.part(0, middle), seen.part(middle, len(order)), train.name
-    count = min(budget, len(test), len(train))
-    sets = [_seen(classifier, _images(split, _shuffled(split, count))) for split in (test, train)]
-    return sets[0], sets[1], test.name
+        count = min(budget, len(train)) // 2
+        source, chosen, others = train, order[:count], order[count:]
+    else:
+        count = min(budget, len(test), len(train))
+        source, chosen, others = test, _shuffled(test, count), order
+    return _Real(
+        reference=_seen(classifier, _images(source, chosen)),
+        split=source.name,
+        known=_seen(classifier, _images(train, others[: max(MOST, count)])),
+        training_images=len(others),
+    )
 
 
 def _shuffled(split: Split, count: int) -> Tensor:
@@ -146,7 +191,8 @@ def _shuffled(split: Split, count: int) -> Tensor:
 
 
 def _images(split: Split, order: Tensor) -> Iterator[Tensor]:
-    for indices in torch.split(order, CHUNK):
+    parts = torch.split(order, CHUNK)
+    for indices in tracked(parts, f"reading {split.name} images", len(parts)):
         yield split.images(indices)
 
 

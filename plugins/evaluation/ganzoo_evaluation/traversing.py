@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.data import to_uint8
+from ganzoo.draw import generator_for
 from ganzoo.metrics import codes as measure
+from ganzoo.metrics.progress import tracked
 
 if TYPE_CHECKING:
     from ganzoo.latents import Latents
     from ganzoo.loaded import Loaded
 
 Floats = NDArray[np.float64]
+
+_CPU = torch.device("cpu")
 
 STEPS = 11
 """Values of a code, evenly over the range that it was trained on."""
@@ -55,13 +59,26 @@ def effect(values: Floats, measured: Floats) -> Effect:
 
 
 def traversal(loaded: Loaded, name: str, values: list[float], noises: int) -> Tensor:
-    """Images (values * noises, C, H, W) as bytes, value by value; categories come round evenly."""
+    """Images (values * noises, C, H, W) as bytes, value by value.
+
+    The categories of each categorical code come round evenly, and where there are several codes, in
+    orders that have nothing to do with each other.
+    """
     prior = loaded.prior
     assert prior is not None, "only a prior has codes"
     start: Latents = loaded.draw(noises, SEED)
-    for other, code in prior.codes.items():
-        if code.trained is None:
-            categories = torch.tensor(code.walk(noises), device=loaded.device)
-            start = prior.replace(start, other, categories.repeat(noises)[:noises])
-    moved = [loaded.generate(loaded.with_codes(start, {name: value}), SEED) for value in values]
-    return to_uint8(torch.cat(moved), loaded.model.image_range)
+    categorical = [other for other, code in prior.codes.items() if code.trained is None]
+    for other in categorical:
+        categories = torch.tensor(prior.codes[other].walk(noises)).repeat(noises)[:noises]
+        if other != categorical[0]:
+            order = torch.randperm(noises, generator=generator_for(_CPU, SEED, other))
+            categories = categories[order]
+        start = prior.replace(start, other, categories.to(loaded.device))
+    moved = [
+        to_uint8(
+            loaded.generate(loaded.with_codes(start, {name: value}), SEED),
+            loaded.model.image_range,
+        )
+        for value in tracked(values, f"moving {name}", len(values))
+    ]
+    return torch.cat(moved)

@@ -108,6 +108,7 @@ def test_shuffled_categories_are_perfect_after_matching_on_train_images():
     assert accuracy.extra["matched_n"] == 200
     assert [accuracy.extra["matching"][i] for i in SHUFFLED] == [0, 1, 2, 3]
     assert accuracy.extra["used_categories"] == 4
+    assert accuracy.extra["standard_error"] == 0
     assert scores["nmi/digit"].value == pytest.approx(1)
     assert scores["ari/digit"].value == pytest.approx(1)
 
@@ -117,6 +118,9 @@ def test_merged_categories_flatter_nobody_in_the_headline():
     loaded.categories = torch.tensor([0, 1, 2, 2])
     scores = categories(loaded, 1000)
     assert scores["category_accuracy/digit"].value == 0.75
+    assert scores["category_accuracy/digit"].extra["standard_error"] == pytest.approx(
+        math.sqrt(0.75 * 0.25 / 200)
+    )
     assert scores["category_accuracy/digit"].extra["used_categories"] == 3
     assert "3 of 4 in use" in scores["category_accuracy/digit"].note
 
@@ -227,6 +231,32 @@ def test_a_code_that_images_ignore_is_not_recovered(monkeypatch):
     scores = recovery(loaded, 500)
     assert scores["r2/slant"].value == pytest.approx(0, abs=0.02)
     assert scores["spearman/slant"].value == 0
+
+
+def test_a_code_that_the_reader_leaves_out_costs_no_score_of_another(monkeypatch):
+    loaded = Loaded()
+    monkeypatch.setattr(
+        loaded.model, "read", lambda nets, batch: {"slant": Model().read(nets, batch)["slant"]}
+    )
+    assert set(information(loaded, 50)) == {"mi_nats/slant"}
+
+
+@pytest.mark.parametrize("metric", [recovery, information])
+def test_a_model_that_reads_other_codes_than_it_is_given_says_so(monkeypatch, metric):
+    loaded = Loaded()
+    monkeypatch.setattr(loaded, "encode", lambda images: {"other": images[:, 0, 0, 4]})
+    monkeypatch.setattr(loaded.model, "read", lambda nets, batch: {"other": batch["image"]})
+    with pytest.raises(NotApplicable, match="other codes than its latents hold"):
+        metric(loaded, 50)
+
+
+def test_how_often_a_category_is_read_back_has_its_standard_error(monkeypatch):
+    loaded = Loaded()
+    loaded.categories = torch.tensor([0, 1, 2, 2])
+    read_back = recovery(loaded, 400)["generated_accuracy/digit"]
+    assert 0.6 < read_back.value < 0.9
+    expected = math.sqrt(read_back.value * (1 - read_back.value) / 400)
+    assert read_back.extra["standard_error"] == pytest.approx(expected)
 
 
 def test_information_reaches_the_entropy_where_the_reader_is_sure():

@@ -101,6 +101,14 @@ def test_a_categorical_and_two_continuous_codes_for_their_factors_score_near_one
         assert score.label
 
 
+def test_scores_whose_chance_is_not_0_say_what_it_is():
+    scores = disentanglement(Loaded(train=split_of(PIXELS)), 1000)
+    for name in ("factor_vae", "beta_vae_infogan_cr"):
+        assert "chance is 0.33" in scores[name].note  # of three factors that vary
+    assert "chance is 0.5" in scores["explicitness"].note
+    assert "noise may get 0.7" in scores["modularity"].note
+
+
 def test_mixed_codes_score_lower():
     scores = disentanglement(Loaded(mixed, split_of(PIXELS)), 1000)
     for name in ("mig", "dci_disentanglement", "factor_vae"):

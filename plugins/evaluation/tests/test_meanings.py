@@ -52,6 +52,19 @@ def test_a_change_that_is_small_beside_the_spread_names_nothing():
     assert not found.speaks
 
 
+def test_a_change_that_nobody_sees_names_nothing_though_all_images_are_alike():
+    """As of a generator whose samples have become one: the code is all that moves them at all."""
+    values = [step / 5 for step in range(-5, 6)]
+    images = torch.full((len(values), 2, 1, 28, 28), 0.0)
+    images[..., 10:18, 10:18] = 0.8
+    for step, value in enumerate(values):
+        images[step, ..., 10:18, 18] = 0.004 * (value + 1)
+    found = {quality.name: find(quality, values, images.flatten(0, 1)) for quality in QUALITIES}
+    assert found["place to the right"].correlation == pytest.approx(1)
+    assert found["place to the right"].spreads > 1
+    assert not any(each.speaks for each in found.values())
+
+
 def test_a_model_without_continuous_codes_is_told_so():
     with pytest.raises(NotApplicable, match="no continuous code"):
         meanings(LineModel(prior=prior_of(digit="categorical(10)")), 1000)

@@ -34,8 +34,10 @@ class Loaded:
     )
     model: object = field(default_factory=lambda: SimpleNamespace(image_range=(-1, 1)))
     device: torch.device = CPU
+    data: DataInfo = CONTEXT.data
     whisper: float = 1.0
     asked: int = 0
+    largest: int = 0
 
     def draw(self, n, seed):
         self.asked += n
@@ -43,6 +45,7 @@ class Loaded:
 
     def generate(self, latents, seed=0):
         n = len(latents.flat)
+        self.largest = max(self.largest, n)
         images = torch.zeros(n, 1, 8, 8)
         place = latents.parts["place"]
         images[torch.arange(n), 0, :2, 2 * place] = self.whisper
@@ -116,6 +119,14 @@ def test_bytes_are_read_under_noise_of_two_levels():
     assert NOISE == 2 / 255
     assert float(noisy.abs().max()) == pytest.approx(2, abs=0.01)
     assert float(noisy.std()) == pytest.approx(4 / math.sqrt(12), abs=0.05)
+
+
+def test_images_are_made_a_chunk_at_a_time_and_rows_stay_with_their_codes(monkeypatch):
+    whole = probes(Loaded(), 400)
+    monkeypatch.setattr("ganzoo_evaluation.codes.CHUNK", 150)
+    loaded = Loaded()
+    assert probes(loaded, 400) == whole
+    assert (loaded.asked, loaded.largest) == (1280, 150)
 
 
 def test_equal_models_get_equal_scores():

@@ -30,6 +30,7 @@ class Classifier:
 
     provenance = {"extractor": "squares:0", "extractor_accuracy": 1.0}  # noqa: RUF012
     classes = 2
+    accuracy = 0.875
 
     def describe(self, images):
         assert images.dtype == torch.uint8
@@ -109,12 +110,43 @@ def test_memorised_images_are_seen_by_the_nearest_training_image_and_by_coverage
     assert scores["recall"].value < 0.1
 
 
+def test_memorised_images_are_found_among_all_training_images_whatever_the_budget():
+    """With a budget of 100, the images that are repeated were not among the 100 looked at."""
+    memorised = samples(Loaded(lambda n: squares(600, "train")), 100)["nearest_train_ratio"]
+    assert memorised.value < 0.05
+    assert (memorised.n, memorised.extra["train_images"]) == (100, 600)
+    assert "nearest of 600 train images" in memorised.note
+
+
+def test_where_not_all_training_images_are_looked_through_it_is_said(monkeypatch):
+    monkeypatch.setattr(module, "MOST", 150)
+    ratio = samples(Loaded(), 100)["nearest_train_ratio"]
+    assert ratio.extra["train_images"] == 150
+    assert "nearest of 150 of 600 train images" in ratio.note
+
+
+def test_scores_that_have_no_floor_stand_beside_those_of_real_images():
+    scores = samples(Loaded(), 1000)
+    assert scores["class_kl"].extra["real_images"] == pytest.approx(0, abs=0.01)
+    assert scores["mean_max_probability"].extra["real_images"] == 1
+    assert "400 real test images get 100.0%" in scores["mean_max_probability"].note
+    assert "right on 87.5% of images that it was not trained on" in scores["classifier_score"].note
+
+
+def test_a_floor_of_nothing_is_no_divisor(monkeypatch):
+    monkeypatch.setattr(module.measure, "frechet_distance", lambda first, second: 0.0)
+    distance = samples(Loaded(), 100)["frechet_classifier_distance"]
+    assert (distance.value, distance.extra["floor"]) == (0, 0)
+    assert "times the floor" not in distance.note
+
+
 def test_without_a_test_split_one_half_of_the_training_images_stands_for_the_other():
     scores = samples(Loaded(splits={"train": 300}), 1000)
     assert scores["recall"].extra["real"] == "train"
     assert "150 real train images" in scores["recall"].note
     assert scores["recall"].n == 150
     assert scores["nearest_train_ratio"].value > 0.5
+    assert scores["nearest_train_ratio"].extra["train_images"] == 150
 
 
 def test_a_model_without_a_prior_and_too_few_images_say_so():
