@@ -129,7 +129,7 @@ def _scores(run: RunFolder, loaded: Loaded) -> dict[str, Score]:
     except ValidationError as error:
         raise UserError(
             f"{run.scores} holds something that is no score",
-            hint=f"Make it anew with: ganzoo eval {run.path}",
+            hint=f"Make it anew with: ganzoo eval {run.typed}",
         ) from error
     return {
         in_one_line(name, _LONGEST): each.score()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass
+from shlex import quote
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,9 @@ def read_run(path: Path) -> ScoredRun:
     if not path.is_dir():
         raise UserError(f"{path} does not exist: see the runs there are with: ganzoo runs")
     if not folder.scores.is_file():
-        raise UserError(f"{path} has no {folder.scores.name}: make it with: ganzoo eval {path}")
+        raise UserError(
+            f"{path} has no {folder.scores.name}: make it with: ganzoo eval {folder.typed}"
+        )
     settings = _read_settings(folder.settings)
     seed = None if settings is None else settings.get("train", {}).pop("seed", None)
     return ScoredRun(str(path), read_scores(folder.scores, path), settings, seed)
@@ -230,7 +233,7 @@ def read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
     Raises:
         UserError: it cannot be read, or is no such file.
     """
-    again = f"make it anew with: ganzoo eval {run}"
+    again = f"make it anew with: ganzoo eval {quote(str(run))}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

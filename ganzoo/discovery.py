@@ -9,6 +9,7 @@ import sys
 from contextlib import redirect_stdout
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import UserError, did_you_mean
@@ -139,6 +140,12 @@ def admit_file(plugins: Plugins, file: Path) -> None:
     except PluginError as fault:
         raise UserError(f"plugin file {file}: {fault}") from fault
     plugins.admit(found, lambda: module)
+
+
+def invocation(plugins: Plugins) -> str:
+    """How the command is called with the plugins that are files: ``ganzoo --plugin idea.py``."""
+    files = [record.source for record in plugins.loaded if record.distribution == FILE]
+    return " ".join(["ganzoo", *(f"--plugin {quote(file)}" for file in files)])
 
 
 def _file_module(file: Path) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import UserError
@@ -26,6 +27,11 @@ class RunFolder:
     """Where everything of one run lies."""
 
     path: Path
+
+    @property
+    def typed(self) -> str:
+        """The path as it is typed into a shell."""
+        return quote(str(self.path))
 
     @property
     def settings(self) -> Path:

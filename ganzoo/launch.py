@@ -37,7 +37,8 @@ class Launch:
         device = self.accelerator.device
         words = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
         if device.type == "cpu":
-            words += f", {torch.get_num_threads()} threads"
+            threads = torch.get_num_threads()
+            words += f", {threads} thread" + "s" * (threads != 1)
         processes = self.accelerator.num_processes
         return words if processes == 1 else f"{processes} processes, {words} each"
 

@@ -42,7 +42,7 @@ def told_when_lost(folder: RunFolder) -> Iterator[None]:
         found, _ = checkpoint.newest(folder.checkpoints)
         kept = (
             f"The checkpoint of turn {found.step} is whole; continue with: "
-            f"ganzoo run --resume {folder.path}"
+            f"ganzoo run --resume {folder.typed}"
             if found
             else "There is no checkpoint yet."
         )

@@ -44,7 +44,10 @@ def lacking(names: Iterable[str], plugins: Plugins, whose: object) -> UserError 
             f"Plugins are code. If you trust these, install them: pip install {' '.join(fit)}"
         )
     if FILE in others:
-        hints.append("One plugin was a file of its own: give it with: ganzoo --plugin FILE.py ...")
+        hints.append(
+            "One plugin was a file of its own: give it with: ganzoo --plugin FILE.py ... "
+            "(in Python plugins=[...])"
+        )
     named = in_one_line(", ".join(away), _LONGEST)
     return UserError(
         f"{whose} needs plugins that are not installed: {named}", hint="\n".join(hints) or None

@@ -9,9 +9,12 @@ from ganzoo import checkpoint
 from ganzoo.claim import is_unused
 from ganzoo.environment import differences, trained_in
 from ganzoo.errors import SettingsError, UserError
+from ganzoo.export import CONFIG
+from ganzoo.exported import read_config
 from ganzoo.files import remove_abandoned
 from ganzoo.folder import RunFolder
 from ganzoo.places import shareable
+from ganzoo.requirements import lacking
 from ganzoo.settings import Settings, resolve
 
 if TYPE_CHECKING:
@@ -32,7 +35,10 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     """
     if not run.is_run():
         raise UserError(f"{run.path} is no run: it has no {run.settings.name}")
-    saved = resolve(registry, None, files=[run.settings])
+    try:
+        saved = resolve(registry, None, files=[run.settings])
+    except UserError as error:
+        raise _lacking(run, registry) or error from error
     if asked.data is not None:
         raise UserError(
             "--data cannot stand beside --resume: a run keeps its data",
@@ -49,6 +55,15 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     refuse_differences(run, saved, shareable(wanted), named)
     changes = [each for each in asked.assignments if each.key in MAY_DIFFER]
     return replace(asked, model=None, preset=None, files=[run.settings], assignments=changes)
+
+
+def _lacking(run: RunFolder, registry: Registry) -> UserError | None:
+    """An error that names the plugins of the run that are not here, if its model names some."""
+    try:
+        needed = read_config(run.model / CONFIG).packages
+    except UserError:
+        return None
+    return lacking(needed, registry.plugins, run.path)
 
 
 def refuse_differences(
@@ -108,7 +123,7 @@ def refuse_hopeless(run: RunFolder, steps: int) -> None:
             f"{run.path} is finished: it has trained {newest.step} of {steps} turns",
             hint=further
             if run.scores.exists()
-            else f"Score it with: ganzoo eval {run.path}\n{further}",
+            else f"Score it with: ganzoo eval {run.typed}\n{further}",
         )
 
 
@@ -148,7 +163,7 @@ def refuse_links(path: Path) -> None:
 
 
 def _line(run: RunFolder) -> str:
-    return f"ganzoo run --resume {run.path}"
+    return f"ganzoo run --resume {run.typed}"
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

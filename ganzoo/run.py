@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ganzoo.folder import RunFolder
     from ganzoo.launch import Launch
     from ganzoo.plan import Plan
+    from ganzoo.registry import Registry
     from ganzoo.schema import DataSettings
     from ganzoo.settings import Settings
 
@@ -42,6 +43,8 @@ class Run:
     settings: Settings
     assembly: Assembly
     launch: Launch
+    registry: Registry
+    """What the run's settings were resolved with: plugins that are files are in no other."""
     first_step: int = 0
     """The turn that this run begins at; more than 0 if it continues."""
     notes: Sequence[str] = ()
@@ -54,6 +57,7 @@ def train(
     plan: Plan,
     folder: RunFolder,
     launch: Launch,
+    registry: Registry,
     observers: Sequence[Observer] = (),
     *,
     images: Data | Streamed,
@@ -67,7 +71,7 @@ def train(
     """
     main = launch.accelerator.is_main_process
     trainer = Trainer(plan.assembly, images, plan.settings.train, launch.accelerator, further)
-    run = Run(folder, plan.settings, plan.assembly, launch, notes=plan.notes)
+    run = Run(folder, plan.settings, plan.assembly, launch, registry, notes=plan.notes)
     here = environment.present(launch, packages(plan.settings))
     with writing(folder.path), together():
         if main:

@@ -95,10 +95,11 @@ def execute(
             task.plan,
             folder,
             task.launch,
+            task.registry,
             watch(folder, remarks) if task.tells else (),
             images=images,
             further=further,
-            invite=lambda run: _plugin_observers(task.registry, run),
+            invite=_plugin_observers,
         )
     return folder, outcome
 
@@ -162,7 +163,6 @@ def _claim_new(task: Task, stack: ExitStack) -> tuple[Path, bool]:
     raise AssertionError("names never end")
 
 
-def _plugin_observers(registry: Registry, run: Run) -> list[Any]:
-    return [
-        item for _, items in registry.plugins.call("ganzoo_observers", run=run) for item in items
-    ]
+def _plugin_observers(run: Run) -> list[Any]:
+    hooked = run.registry.plugins.call("ganzoo_observers", run=run)
+    return [item for _, items in hooked for item in items]

@@ -15,6 +15,8 @@ from ganzoo.folder import RunFolder
 from ganzoo.launch import Launch, launch
 from ganzoo.loop import Loop, Outcome
 from ganzoo.model import DataInfo
+from ganzoo.plugins import Plugins
+from ganzoo.registry import Registry
 from ganzoo.reporting import EventsFile, MetricsFile
 from ganzoo.resolved import LossPart, Part, Settings
 from ganzoo.run import Run
@@ -101,7 +103,10 @@ class Training:
         folder.mkdir(exist_ok=True)
         place, trainer = RunFolder(folder), self.trainer
         launched = Launch(trainer.accelerator, "fp32", "test")
-        about = Run(place, self.settings, trainer.assembly, launched, first_step=trainer.step)
+        registry = Registry(Plugins())
+        about = Run(
+            place, self.settings, trainer.assembly, launched, registry, first_step=trainer.step
+        )
         watchers = [MetricsFile(place.metrics), EventsFile(place.events), *observers]
         return Loop(about, trainer, watchers).run([])
 

@@ -27,11 +27,11 @@ def made_in(**changes: Any) -> dict[str, Any]:
 def test_everything_that_bits_depend_on_is_compared() -> None:
     assert differences(made_in(), made_in()) == []
     now = made_in(
-        world_size=2, device_name="CPU, 1 threads", precision="bf16", versions={"torch": "2.13.0"}
+        world_size=2, device_name="CPU, 1 thread", precision="bf16", versions={"torch": "2.13.0"}
     )
     assert differences(made_in(), now) == [
         "processes was 1, here it is 2",
-        "device was CPU, 2 threads, here it is CPU, 1 threads",
+        "device was CPU, 2 threads, here it is CPU, 1 thread",
         "precision was fp32, here it is bf16",
         "torch was 2.14.0, here it is 2.13.0",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,15 @@ def test_a_finished_run_is_not_run_again(ganzoo: Any) -> None:
         assert result.exit_code == 2
         assert "x is finished: it has trained 2 of 2 turns" in result.stderr
         assert "--steps 4" in result.stderr
+
+
+def test_commands_with_the_path_of_a_run_can_be_pasted_into_a_shell(ganzoo: Any) -> None:
+    shown = run(ganzoo, "dcgan", "--steps", "2", "--out", "my runs/x").stdout
+    commands = [shlex.split(line) for line in shown.splitlines() if line.startswith("  ganzoo ")]
+    assert [words[1] for words in commands] == ["sample", "eval", "run"]
+    assert all("my runs/x" in words for words in commands)
+    again = ganzoo("run", "--resume", "my runs/x", settings=[])
+    assert "ganzoo run --resume 'my runs/x' --steps 4" in again.stderr
 
 
 def test_out_continues_an_unfinished_run_with_the_same_settings(ganzoo: Any) -> None:

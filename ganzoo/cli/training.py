@@ -18,6 +18,7 @@ from ganzoo.cli.arguments import (
     set_option,
 )
 from ganzoo.cli.terminal import watched
+from ganzoo.discovery import invocation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +168,8 @@ def _conclude(
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         click.echo(f"Stopped by {name} after turn {outcome.step:,}; everything is saved.", err=True)
-        click.echo(f"Continue with: ganzoo run --resume {folder.path}", err=True)
+        again = f"{invocation(task.registry.plugins)} run --resume {folder.typed}"
+        click.echo(f"Continue with: {again}", err=True)
         return
     if not quiet:
         click.echo("Scoring the model ...", err=True)
@@ -197,9 +199,9 @@ def _conclude(
 
 
 def _next_commands(task: Task, folder: RunFolder) -> list[str]:
-    prior, path = task.plan.assembly.prior, folder.path
+    prior, path, ganzoo = task.plan.assembly.prior, folder.typed, invocation(task.registry.plugins)
     codes = {} if prior is None else prior.codes
-    pages = sorted(path.glob("*.html"))  # of observers
+    pages = sorted(folder.path.glob("*.html"))  # of observers
     pictures = [folder.picture("samples")] + ([folder.picture("traversal")] if codes else [])
     lines = ["Look at:", *(f"  {shown}" for shown in pages + pictures), "Then:"]
     example = ""
@@ -207,11 +209,11 @@ def _next_commands(task: Task, folder: RunFolder) -> list[str]:
         example = f" --code {name}={'3' if code.trained is None else '0.5'}"
         break
     if prior is not None:
-        lines.append(f"  ganzoo sample {path} -n 64{example}")
+        lines.append(f"  {ganzoo} sample {path} -n 64{example}")
     if codes:
-        lines.append(f"  ganzoo traverse {path} --code {list(codes)[-1]}")
-    lines.append(f"  ganzoo eval {path}")
-    lines.append(f"  ganzoo run --resume {path} --steps {2 * task.plan.settings.train.steps}")
+        lines.append(f"  {ganzoo} traverse {path} --code {list(codes)[-1]}")
+    lines.append(f"  {ganzoo} eval {path}")
+    lines.append(f"  {ganzoo} run --resume {path} --steps {2 * task.plan.settings.train.steps}")
     return lines
 
 
@@ -250,7 +252,8 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
             or "no loss"
         )
         click.echo(f"  phase     {phase} trains {', '.join(about['trains'])} by {losses}")
-    click.echo("Nothing was written (--dry-run). Every setting: ganzoo show " + settings.model.name)
+    show = f"{invocation(task.registry.plugins)} show {settings.model.name}"
+    click.echo(f"Nothing was written (--dry-run). Every setting: {show}")
 
 
 COMMANDS = [run_command]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import torch
@@ -78,8 +79,9 @@ def pack(run: RunFolder, registry: Registry, publication: Publication) -> Parcel
     if run.is_run() and loaded.step < steps:
         raise UserError(
             f"{run.path} is unfinished: {loaded.step:,} of {steps:,} turns",
-            hint=f"Finish it with: ganzoo run --resume {run.path}\n"
-            f"Or push the model as it is: ganzoo push {run.model} {publication.repository}",
+            hint=f"Finish it with: ganzoo run --resume {run.typed}\n"
+            "Or push the model as it is: "
+            f"ganzoo push {quote(str(run.model))} {publication.repository}",
         )
     model = model_folder(run.path)
     pictures = {name: run.path / name for name in PICTURES if (run.path / name).is_file()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelerate.utils import gather_object
 
@@ -77,11 +77,14 @@ class Replay:
         )
         if self.start is not None:
             checkpoint.restore(trainer, self.start)
-        reported = _reported(self.run.metrics)
+        reported, rollbacks = _reported(self.run.metrics), _rollbacks(self.run.events)
+        trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
         while trainer.step < self.last:
             trainer.turn()
             if trainer.step in reported:
                 trainer.collect()  # a report ends the window whose sums a checkpoint holds
+            # From here on the run had lower rates, having come back from a later turn.
+            trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
         rank = accelerator.process_index
         lines = []
         if rank == 0:
@@ -135,8 +138,21 @@ def choose(kept: Sequence[Checkpoint], steps: int | None) -> tuple[Checkpoint | 
 
 def _reported(metrics: Path) -> set[int]:
     """The turns after which there was a report."""
+    return {line["step"] for line in _lines(metrics)}
+
+
+def _rollbacks(events: Path) -> dict[int, int]:
+    """The turns that the run went back to, and how often it had done so by then."""
+    if not events.exists():  # a run of an earlier version
+        return {}
+    told = [(line["step"], line.get("event"), line.get("rollbacks")) for line in _lines(events)]
+    return {step: n for step, kind, n in told if kind == "rolled back" and isinstance(n, int)}
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file that has one a line; a crash may have cut the last line off."""
     try:
-        lines = metrics.read_text(encoding="utf-8").splitlines()
-        return {json.loads(line)["step"] for line in lines}
+        *whole, _ = path.read_text(encoding="utf-8").split("\n")
+        return [each | {"step": int(each["step"])} for each in map(json.loads, whole)]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{metrics} cannot be read ({type(error).__name__})") from error
+        raise UserError(f"{path} cannot be read ({type(error).__name__})") from error

@@ -205,7 +205,7 @@ def test_a_bench_as_json_says_what_was_timed_and_writes_no_run(
     assert found["parameters"].keys() == parameters
     assert found["settings"]["train"]["batch_size"] == 16
     assert found["environment"]["precision"] == "fp32"
-    assert "threads" in found["environment"]["device_name"]
+    assert "thread" in found["environment"]["device_name"]
     assert found["environment"]["versions"]["torch"] == version("torch")
     rate = found["images_per_second"]
     assert 0 < rate["low"] <= rate["median"] <= rate["high"]

@@ -245,6 +245,10 @@ def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "memory.max").write_text("2000000000\n")
     (tmp_path / "memory.current").write_text("1500000000\n")
     assert the_problem()[:2] == ("memory", "500.0 MB of 2.0 GB available")
+    files = "anon 1\nactive_file 300000000\ninactive_file 900000000\n"
+    (tmp_path / "memory.stat").write_text(files)
+    assert problems() == [], "files that the kernel keeps at hand make room"
+    (tmp_path / "memory.stat").unlink()
     (tmp_path / "memory.max").write_text("max\n")
     assert problems() == []
 

@@ -160,6 +160,8 @@ def test_an_unfinished_run_is_refused_and_its_model_may_be_pushed(hub: StandIn) 
     said = refused("run", NAME)
     assert "run is unfinished: 1 of 50 turns" in said
     assert f"ganzoo push run/model {NAME}" in said
+    shutil.copytree("run", "my run")
+    assert f"ganzoo push 'my run/model' {NAME}" in refused("my run", NAME)
     assert not hub.asked
     pushed("run/model", NAME)
     assert b"The training is unfinished: 1 of 50 turns." in hub.files(NAME)["README.md"]

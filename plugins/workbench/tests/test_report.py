@@ -125,7 +125,8 @@ def test_curves_have_their_values_and_the_entropy_of_the_code() -> None:
     digit = charts["digit"]
     assert digit.one("text", _class="level").text == "H(c) = 2.303"
     shown = [row.one("td").text for row in digit.one("tbody").all("tr")]
-    assert shown == [f"{line['mi_nats/digit']:.3f}".replace("-", MINUS) for line in reports]
+    told = [float(each.replace(MINUS, "-")) for each in shown]
+    assert told == pytest.approx([line["mi_nats/digit"] for line in reports], rel=0.01)
     assert len(digit.all("path", _class="curve")) == 1
     assert "at turn 4" in digit.one("svg")["aria-label"]
     assert not charts["critic: adversarial"].all("text", _class="level")
@@ -209,6 +210,45 @@ def test_a_run_of_a_model_that_is_not_installed_is_shown_all_the_same() -> None:
     assert not notes
 
 
+def test_a_training_knows_the_plugin_file_that_its_model_came_from() -> None:
+    Path("mine.py").write_text(
+        "from ganzoo import ModelSpec, hookimpl\n\n@hookimpl\ndef ganzoo_models():\n"
+        "    yield ModelSpec('mine', 'ganzoo_dcgan.model:DCGAN', 'another DCGAN',\n"
+        "                    presets='ganzoo_dcgan.presets', default_preset='mnist')\n"
+    )
+    command = ["--plugin", "mine.py", "run", "mine", "--out", "x", "--steps", "1", *given(QUICK)]
+    assert ganzoo(*command).exit_code == 0
+    page = parse(Path("x/report.html"))
+    assert "differs from the preset" in section(page, "settings").text
+    assert section(page, "run").one("code").text.startswith("ganzoo run mine --preset mnist")
+
+
+@pytest.mark.parametrize(
+    ("events", "time"),
+    [
+        ([(0, "begun"), (20, "continued")], "3:40"),
+        ([], "2:00"),  # nobody knows of the second process
+        ([(0, "begun"), (30, "continued"), (20, "continued")], "3:40"),
+        ([(0, "begun"), (20, "continued"), (30, "rolled back")], "3:40"),
+        ([(0, "begun"), (30, "continued"), (20, "rolled back")], "3:40"),
+    ],
+)
+def test_the_time_of_a_run_is_that_of_all_its_processes(
+    events: list[tuple[int, str]], time: str
+) -> None:
+    Path("x").mkdir()
+    Path("x/settings.toml").write_text("")
+    lines = [json.dumps({"step": step, "event": kind}) for step, kind in events]
+    Path("x/events.jsonl").write_text("\n".join(lines))
+    # the second process took longer for its first report than the first one for all of its own
+    reports = [(10, 50), (20, 100), (30, 110), (40, 120)]
+    lines = [json.dumps({"step": step, "seconds": seconds}) for step, seconds in reports]
+    Path("x/metrics.jsonl").write_text("\n".join(lines))
+    page, _ = report("x")
+    [fact] = [each for each in page.all("div") if each.text.startswith("Time")]
+    assert fact.text.removeprefix("Time") == time
+
+
 def test_stretches_of_a_continued_run_show_what_changed() -> None:
     def continued(document: dict[str, Any]) -> None:
         later = {**document["history"][0], "from_step": 3, "precision": "bf16"}
@@ -290,6 +330,31 @@ def test_24_steps_of_any_pictures_stay_below_10_megabytes() -> None:
     assert (steps[0], steps[-1]) == (1, 48)
     assert {after - before for before, after in pairwise(steps)} <= {2, 3}
     assert all(len(picture_of(image)) <= MOST_BYTES for image in page.all("img"))
+
+
+def test_a_tall_sheet_of_many_codes_stays_sharp_and_takes_the_room_of_several() -> None:
+    noise = np.random.default_rng(0)
+    for step in range(1, 13):
+        for folder, shape in (("images", (300, 300, 3)), ("traversals", (5000, 200, 3))):
+            pixels = np.full(shape, step, np.uint8)
+            if step in (1, 12) and folder == "traversals":
+                tiles = noise.integers(0, 255, (50, 2, 3), dtype=np.uint8)
+                pixels[1:] = tiles.repeat(100, axis=0).repeat(100, axis=1)[1:]
+            Image.fromarray(pixels).save(f"infogan/{folder}/step-{step:06d}.png", compress_level=1)
+    page, _ = report("infogan")
+    shown = page.one("figure", _class="traversal").all("img")
+    assert len(shown) == 24 * 2 // (1 + 4)
+    embedded = Image.open(io.BytesIO(picture_of(shown[-1]))).convert("RGB")
+    assert np.array_equal(np.asarray(embedded), pixels)
+    assert Path("infogan/report.html").stat().st_size < 10_000_000
+
+
+def test_an_older_picture_is_no_taller_than_the_newest() -> None:
+    for step, height in ((2, 6000), (4, 1000)):
+        Image.new("RGB", (100, height)).save(f"infogan/traversals/step-{step:06d}.png")
+    page, _ = report("infogan")
+    heights = [each["height"] for each in page.one("figure", _class="traversal").all("img")]
+    assert heights == ["1600", "1000"]
 
 
 def test_an_enlarged_picture_is_embedded_as_it_was_before() -> None:

@@ -130,6 +130,18 @@ def test_a_page_fits_its_window_in_light_and_dark(
     assert page.screenshot(full_page=True)
 
 
+def test_settings_of_many_runs_can_be_read_on_a_phone(tmp_path: Path, visit: Visitor) -> None:
+    runs = [tmp_path / f"run-{n}" for n in range(6)]
+    for seed, run in enumerate(runs):
+        write_run(run, seed)
+    path = tmp_path / "together.html"
+    result = CliRunner().invoke(cli, ["report", *map(str, runs), "-o", str(path)])
+    assert result.exit_code == 0, result.output
+    key = visit(path, PHONE).locator(".settings tbody th").first
+    assert key.inner_text() == "train.seed"
+    assert key.bounding_box()["height"] < 60, "on a line or two, not a letter a line"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_stand_out_from_the_paper(
     pages: dict[str, Path], visit: Visitor, scheme: str

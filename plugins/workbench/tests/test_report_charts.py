@@ -79,6 +79,33 @@ def test_axes_have_round_numbers() -> None:
     assert chart.alt == "Chart of x over turns: x goes from 0.000 at turn 0 to 5.000 at turn 5,000."
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.69310, 0.69322, ["0.6931", "0.69315", "0.6932", "0.69325"]),
+        (1_000_000, 1_120_000, ["1e6", "1.05e6", "1.1e6", "1.15e6"]),
+        (100_000, 100_012, ["100000", "100005", "100010", "100015"]),
+        (
+            -2e-5,
+            1e-5,
+            [
+                "\N{MINUS SIGN}2e\N{MINUS SIGN}5",
+                "\N{MINUS SIGN}1e\N{MINUS SIGN}5",
+                "0",
+                "1e\N{MINUS SIGN}5",
+            ],
+        ),
+        (0.0, 3.0, ["0", "1", "2", "3"]),
+    ],
+)
+def test_no_two_places_of_an_axis_have_the_same_name(
+    low: float, high: float, ticks: list[str]
+) -> None:
+    chart = draw("x", {0: [(1, low), (2, high)]}, [""])
+    assert chart is not None
+    assert [tick.text for tick in chart.up] == ticks
+
+
 def test_a_thinned_chart_shows_what_it_averages() -> None:
     chart = draw("x", {0: [(step, float(step % 7)) for step in range(1000)]}, [""])
     assert chart is not None
@@ -94,6 +121,9 @@ def test_a_thinned_chart_shows_what_it_averages() -> None:
         (0.0, "0.000"),
         (-0.2745, "-0.275"),
         (12.345, "12.35"),
+        (0.0154, "0.0154"),
+        (-0.00123, "-0.00123"),
+        (0.6931, "0.693"),
         (60.1, "60.10"),
         (1204.4, "1,204"),
         (3.1e-5, "3.1e-05"),

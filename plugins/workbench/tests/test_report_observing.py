@@ -36,7 +36,8 @@ def clock() -> Clock:
 @pytest.fixture
 def writer(tmp_path: Path, clock: Clock) -> ReportWriter:
     assembly = SimpleNamespace(prior=None, parameter_counts=dict)
-    run: Any = SimpleNamespace(folder=SimpleNamespace(path=tmp_path), assembly=assembly)
+    folder = SimpleNamespace(path=tmp_path)
+    run: Any = SimpleNamespace(folder=folder, assembly=assembly, registry=None)
     return ReportWriter(run, clock)
 
 

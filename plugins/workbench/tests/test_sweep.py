@@ -289,6 +289,20 @@ def test_a_worker_that_cannot_be_started_is_a_failure_as_any_other(
     assert result.stdout.count("No such file or directory") == 2
 
 
+def test_a_worker_that_has_just_ended_can_be_stopped_on_macos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(workers, "MODULE", [sys.executable, "-c", ""])
+    monkeypatch.setattr(os, "killpg", refuse)
+    worker = workers.LocalWorker(workers.Job("seed-0", [], tmp_path / "log"), workers.Share(1))
+    worker.stop()
+    while not worker.has_ended():
+        time.sleep(0.01)
+
+
 def test_images_are_decoded_before_the_first_run_starts(
     pretend: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from small_runs import SMALL, given
 
 from ganzoo.claim import claimed
+from ganzoo_workbench.counting import counted
 from ganzoo_workbench.sweep.machine import Machine
 
 pytestmark = pytest.mark.slow
@@ -55,7 +56,7 @@ def test_seeds_are_trained_and_compared_though_one_fails_at_first() -> None:
     assert "A  x/seed-0  seed 0\n   x/seed-1  seed 1\nThere is no score to compare." in stdout
     environment = json.loads(Path("x/seed-1/environment.json").read_text())
     threads = max(Machine.here().cores // 2, 1)
-    assert environment["device_name"] == f"CPU, {threads} threads"
+    assert environment["device_name"] == f"CPU, {counted(threads, 'thread')}"
 
 
 def test_ctrl_c_saves_every_run_and_the_same_command_goes_on() -> None:

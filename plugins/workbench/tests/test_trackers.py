@@ -136,7 +136,8 @@ def a_run(folder: Path) -> Run:
     from ganzoo.settings import resolve
 
     settings = resolve(Registry(discover()), "infogan")
-    return Run(RunFolder(folder), settings, assembly=None, launch=None)  # type: ignore[arg-type]
+    nothing: Any = None
+    return Run(RunFolder(folder), settings, assembly=nothing, launch=nothing, registry=nothing)
 
 
 def test_a_tracker_that_is_not_asked_for_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,23 @@ def test_a_continued_run_with_a_report_out_of_turn_is_made_again_as_well() -> No
     assert ganzoo("verify", "x", "--steps", "7").stdout == "replayed turns 1..7: identical\n"
 
 
+def test_a_report_that_a_crash_cut_off_does_not_matter() -> None:
+    run_to(6)
+    with Path("x/metrics.jsonl").open("a") as file:
+        file.write('{"step": 8, "seco')
+    assert ganzoo("verify", "x").stdout == "replayed turns 4..6: identical\n"
+
+
+def test_a_run_that_went_back_is_made_again_with_the_rates_that_it_had() -> None:
+    rates = ["optim.critic.lr=1e30", "train.on_divergence=rollback", "train.rollback_rate=1e-33"]
+    command = ["run", "infogan", "--out", "x", "--steps", "7", *SETTINGS, *given(rates)]
+    assert ganzoo(*command).exit_code == 0
+    events = [json.loads(line) for line in Path("x/events.jsonl").read_text().splitlines()]
+    assert [each["step"] for each in events if each["event"] == "rolled back"] == [0]
+    result = ganzoo("verify", "x", "--steps", "7")
+    assert result.stdout == "replayed turns 1..7: identical\n"
+
+
 def test_tensors_that_differ_are_named_with_the_size_of_the_difference() -> None:
     run_to(6)
 
@@ -126,7 +143,8 @@ def test_what_may_give_other_bits_is_listed_first() -> None:
             lambda: Path("x/checkpoints/step-000001/state.pt").unlink(),
             "x has no whole checkpoint to compare with",
         ),
-        (lambda: Path("x/metrics.jsonl").write_text("["), "metrics.jsonl cannot be read"),
+        (lambda: Path("x/metrics.jsonl").write_text("[\n"), "metrics.jsonl cannot be read"),
+        (lambda: Path("x/events.jsonl").write_text("[1]\n"), "events.jsonl cannot be read"),
     ],
 )
 def test_a_run_that_cannot_be_verified_says_why(break_it: Callable[[], object], said: str) -> None:

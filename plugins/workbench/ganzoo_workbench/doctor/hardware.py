@@ -85,7 +85,7 @@ def memory() -> Iterator[Finding]:
     total, available = seen.total, seen.available
     limit, used = _bytes_in("memory.max"), _bytes_in("memory.current")
     if limit is not None and used is not None and limit < total:
-        total, available = limit, min(available, limit - used)
+        total, available = limit, min(available, limit - used + _reclaimable())
     text = f"{gigabytes(max(available, 0))} of {gigabytes(total)} available"
     if available < _LEAST_MEMORY:
         yield problem("memory", text, "End what takes it, or train elsewhere.")
@@ -106,6 +106,16 @@ def _gpus_of_the_driver() -> str:
         return ""
     first = listed.stdout.partition("\n")[0]
     return first.partition(" (UUID")[0].partition(": ")[2]
+
+
+def _reclaimable() -> int:
+    """Bytes of a container that count as used, but are only files that the kernel keeps at hand."""
+    try:
+        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        counts = dict(line.split() for line in lines)
+        return int(counts["inactive_file"]) + int(counts["active_file"])
+    except (OSError, ValueError, LookupError):
+        return 0
 
 
 def _bytes_in(name: str) -> int | None:

@@ -133,12 +133,12 @@ def draw(
 
 
 def figure(value: float) -> str:
-    """A value with four digits or so: ``0.693``, ``12.35``, ``1,204``, ``3.1e-05``."""
+    """A value with three digits or four: ``0.0154``, ``12.35``, ``1,204``, ``3.1e-05``."""
     size = abs(value)
     if value and not 0.001 <= size < 1_000_000:
         text = f"{value:.3g}"
     else:
-        decimals = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+        decimals = max(3 - _magnitude(max(size, 1)), 2 - _magnitude(size or 0.1), 0)
         text = f"{value:,.{decimals}f}"
     return text.replace("-", "\N{MINUS SIGN}", 1) if value < 0 else text
 
@@ -172,7 +172,7 @@ class _Scale:
 
 def _nice(step: float) -> float:
     """The next of 1, 2, 5, 10, 20, … times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(step))
+    power = 10.0 ** _magnitude(step)
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
 
 
@@ -182,11 +182,20 @@ def _turns(first: int, last: int) -> Iterator[int]:
 
 
 def _short(value: float, step: float) -> str:
-    """A tick's value with as many decimals as its step needs."""
+    """A tick's value with as many digits as tell it from the next one, a ``step`` away."""
     if abs(value) >= 100_000 or step < 0.0001:
-        return f"{value:.2g}".replace("-", "\N{MINUS SIGN}")
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{round(value, decimals) + 0.0:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+        digits = _magnitude(value) - _magnitude(step) + 1 if abs(value) > step / 2 else 1
+        mantissa, _, exponent = f"{value if digits > 0 else 0:.{max(digits, 1)}g}".partition("e")
+        text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
+    else:
+        decimals = max(0, -_magnitude(step))
+        text = f"{round(value, decimals) + 0.0:,.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _magnitude(value: float) -> int:
+    """The power of ten that a value begins with: 2 for 300, -2 for 0.03."""
+    return math.floor(math.log10(abs(value)) + 1e-9)
 
 
 def _line(run: int, curve: Mapping[int, Point | None], thinned: Thinned, scale: _Scale) -> Line:

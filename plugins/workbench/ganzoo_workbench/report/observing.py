@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ganzoo.discovery import discover
 from ganzoo.errors import in_one_line
-from ganzoo.registry import Registry
 from ganzoo.reporting import Observer
 from ganzoo_workbench.report.anatomy import anatomy_of
 from ganzoo_workbench.report.making import REPORT, make
@@ -42,7 +40,7 @@ class ReportWriter(Observer):
         self._clock = clock
         self._begun = clock()
         self._spent = self._last = 0.0
-        self._registry: Registry | None = None
+        self._registry = run.registry
         self._told = False
 
     def reported(self, record: Record) -> None:
@@ -70,8 +68,6 @@ class ReportWriter(Observer):
     def _write(self) -> None:
         begun = self._clock()
         try:
-            if self._registry is None:
-                self._registry = Registry(discover())
             make(
                 self._folder,
                 self._registry,

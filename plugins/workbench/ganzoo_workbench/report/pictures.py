@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +29,15 @@ MOST_FRAMES = 24
 """Steps that are shown of a run, spread evenly over those that there are."""
 
 MOST_BYTES = 130_000
-"""Of one picture: 24 steps with two pictures each stay below 8.5 MB, base64 included."""
+"""Of each sheet of a picture: 24 steps of two sheets stay below 8.5 MB, base64 included."""
+
+_SHEET = 1600
+"""Pixels of a sheet's sides. A picture is as wide as one, and may be as tall as several."""
+_MOST_SHEETS = 10
+"""Of a picture; WEBP ends at 16,383 pixels."""
 
 _LARGEST_FILE = 32_000_000
 _MOST_PIXELS = 40_000_000
-_LONGEST_SIDE = 1600
 _MAGNIFICATIONS = range(16, 1, -1)
 _FORMS: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("PNG", {}),
@@ -54,6 +60,11 @@ class Picture:
     magnified: bool
     """Whether a pixel of the embedded picture stands for several, and should stay sharp."""
 
+    @property
+    def sheets(self) -> int:
+        """How often the longest picture of one sheet goes into its height, rounded up."""
+        return _sheets(self.height)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -71,38 +82,54 @@ class Album:
         self._made: dict[tuple[str, int, int], Picture] = {}
 
     def frames(self, most: int = MOST_FRAMES) -> tuple[list[Frame], list[str]]:
-        """At most ``most`` steps, the first and the last among them, and what was skipped."""
+        """At most ``most`` steps, the first and the last among them, and what was skipped.
+
+        There are fewer where pictures are tall, as traversals of many codes are, so that a page
+        keeps its size and its pictures stay sharp.
+        """
         names: dict[int, dict[str, str]] = {}
         for kind, inner in KINDS.items():
             for step, name in _steps(self.folder / inner).items():
                 names.setdefault(step, {})[kind] = name
+        sheets = self._sheets(names)
+        most = min(most, max(MOST_FRAMES * len(KINDS) // max(sum(sheets.values()), 1), 1))
         frames, remarks = [], []
         for step in _spread(sorted(names), most):
             pictures = {}
             for kind, name in names[step].items():
                 try:
-                    pictures[kind] = self._picture(KINDS[kind], name)
+                    pictures[kind] = self._picture(KINDS[kind], name, sheets[kind])
                 except FileTooOddError as error:
                     remarks.append(f"{KINDS[kind]}/{name} is left out: {error}.")
             if pictures:
                 frames.append(Frame(step, pictures))
         return frames, remarks
 
-    def _picture(self, inner: str, name: str) -> Picture:
+    def _sheets(self, names: Mapping[int, Mapping[str, str]]) -> dict[str, int]:
+        """How many sheets the pictures of each kind may have: as many as the newest one."""
+        newest = {kind: each[kind] for _, each in sorted(names.items()) for kind in each}
+        sheets = dict.fromkeys(newest, 1)
+        for kind, name in newest.items():
+            with suppress(FileTooOddError):  # said where it is to be shown
+                sheets[kind] = self._picture(KINDS[kind], name, _MOST_SHEETS).sheets
+        return sheets
+
+    def _picture(self, inner: str, name: str, sheets: int) -> Picture:
         about = (self.folder / inner / name).lstat()
         key = (f"{inner}/{name}", about.st_mtime_ns, about.st_size)
-        if key not in self._made:
+        if key not in self._made or self._made[key].sheets > sheets:
             content = read_file(self.folder, inner, name, limit=_LARGEST_FILE)
-            self._made[key] = encode(_opened(content or b""))
+            self._made[key] = encode(_opened(content or b"", sheets))
         return self._made[key]
 
 
-def encode(picture: Image.Image, most: int = MOST_BYTES) -> Picture:
-    """A picture of at most ``most`` bytes before base64: without loss if that can be.
+def encode(picture: Image.Image) -> Picture:
+    """A picture of at most :data:`MOST_BYTES` a sheet before base64: without loss if that can be.
 
     What was enlarged by repeating pixels is embedded as it was before.
     """
     width, height = picture.size
+    most = MOST_BYTES * _sheets(height)
     small, magnified = _reduced(picture)
     while True:
         for form, options in _FORMS:
@@ -113,14 +140,18 @@ def encode(picture: Image.Image, most: int = MOST_BYTES) -> Picture:
         small, magnified = small.reduce(2), False
 
 
+def _sheets(height: int) -> int:
+    return ceil(height / _SHEET)
+
+
 def _bytes(picture: Image.Image, form: str, options: Mapping[str, Any]) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, form, **options)
     return stream.getvalue()
 
 
-def _opened(content: bytes) -> Image.Image:
-    """A PNG's pixels, grey where they are. Raises FileTooOddError."""
+def _opened(content: bytes, sheets: int) -> Image.Image:
+    """A PNG's pixels within so many sheets, grey where they are. Raises FileTooOddError."""
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
@@ -130,8 +161,7 @@ def _opened(content: bytes) -> Image.Image:
         raise FileTooOddError("it has too many pixels") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise FileTooOddError("it is no whole PNG") from error
-    if max(picture.size) > _LONGEST_SIDE:
-        picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    picture.thumbnail((_SHEET, _SHEET * sheets))
     pixels = np.asarray(picture)
     grey = (pixels == pixels[..., :1]).all()
     return picture.convert("L") if grey else picture

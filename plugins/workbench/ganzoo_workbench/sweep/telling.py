@@ -85,7 +85,8 @@ def conclusion(sweep: PreparedSweep, ending: Ending) -> Iterator[str]:
         yield ""
         yield from page(comparison)
         if not comparison.anything:
-            yield f"There is no score to compare. For more: ganzoo eval {finished[0]}"
+            one = shlex.quote(str(finished[0]))
+            yield f"There is no score to compare. For more: ganzoo eval {one}"
     total = len(sweep.sweep.entries)
     yield ""
     yield f"{len(finished)} of {counted(total, 'run')} in {sweep.folder.path} are finished."

@@ -114,7 +114,8 @@ class LocalWorker:
 
     def stop(self) -> None:
         """Have it save and end: the launcher dies at once, the training when it has saved."""
-        with suppress(ProcessLookupError):
+        # On macOS a group of which only a zombie is left may not be sent a signal.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGTERM)
 
     def last_words(self) -> str:

@@ -1,0 +1,68 @@
+"""A run with a plugin that is one file: what it tells to type next, and what it needs again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+from small_runs import SMALL, given
+
+import ganzoo
+from ganzoo.cli import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLUGIN = """
+from ganzoo import ModelSpec, hookimpl
+from ganzoo_dcgan.model import DCGAN
+
+class Mine(DCGAN):
+    "A model in a file."
+
+@hookimpl
+def ganzoo_models():
+    where, presets = "model_in_a_file:Mine", "ganzoo_dcgan.presets"
+    yield ModelSpec("mine", where, "a model", presets=presets, default_preset="mnist")
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run of the model in ``file``, in the folder ``run``, and what the command said."""
+
+    file: Path
+    run: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    place = tmp_path_factory.mktemp("place")
+    file, run = place / "model_in_a_file.py", place / "run"
+    file.write_text(PLUGIN)
+    arguments = ["--plugin", str(file), "run", "mine", "--steps", "1", "--out", str(run)]
+    result = CliRunner().invoke(cli, [*arguments, *given(SMALL)])
+    assert result.exit_code == 0, result.output
+    return Trained(file, run, result.stdout)
+
+
+def test_the_commands_to_type_next_name_the_file(trained: Trained) -> None:
+    for command in ("sample", "eval", "run --resume"):
+        assert f"  ganzoo --plugin {trained.file} {command} {trained.run}" in trained.said
+
+
+def test_a_run_is_not_resumed_without_the_file_that_it_needs(trained: Trained) -> None:
+    refused = CliRunner().invoke(cli, ["run", "--resume", str(trained.run), "--steps", "2"])
+    assert refused.exit_code == 2
+    assert f"{trained.run} needs plugins that are not installed: file\n" in refused.stderr
+    assert "ganzoo --plugin FILE.py" in refused.stderr
+
+
+def test_a_model_is_loaded_with_its_file(trained: Trained) -> None:
+    with pytest.raises(ganzoo.UserError, match="needs plugins that are not installed: file"):
+        ganzoo.load(trained.run)
+    loaded = ganzoo.load(trained.run, plugins=[trained.file])
+    assert loaded.sample(2).shape == (2, 1, 28, 28)
