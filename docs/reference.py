@@ -7,15 +7,19 @@ The tests compare the file with what this gives.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import re
 import sys
+import textwrap
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ganzoo
+from ganzoo import loss, model
 from ganzoo.data import FactorSource, ImageSource
 from ganzoo.distributed import mean
 from ganzoo.hookspecs import Hooks, Spec
@@ -29,6 +33,14 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_suffix(".md")
 
+
+class Alias(NamedTuple):
+    """A type that is a name for another one."""
+
+    module: ModuleType
+    name: str
+
+
 PARTS: dict[str, tuple[Any, ...]] = {
     "Hooks": (Hooks,),
     "What hooks yield": (
@@ -39,9 +51,17 @@ PARTS: dict[str, tuple[Any, ...]] = {
         ganzoo.DatasetSpec,
         ganzoo.MetricSpec,
     ),
-    "Models": (ganzoo.Model, ganzoo.Adversarial, ganzoo.Phase, ganzoo.Pass, ganzoo.Draw),
+    "Models": (
+        ganzoo.Model,
+        ganzoo.Adversarial,
+        ganzoo.Phase,
+        ganzoo.Pass,
+        ganzoo.Draw,
+        Alias(model, "Batch"),
+        Alias(model, "Networks"),
+    ),
     "What the parts are built for": (ganzoo.Context, ganzoo.DataInfo),
-    "Losses": (ganzoo.Loss, Measured, mean),
+    "Losses": (ganzoo.Loss, Measured, Alias(loss, "TermFunction"), mean),
     "Priors and codes": (ganzoo.Prior, ganzoo.Latents, ganzoo.Code),
     "Settings": (ganzoo.setting,),
     "Data": (ImageSource, FactorSource),
@@ -68,32 +88,69 @@ def write_page() -> str:
 
 def describe(thing: Any) -> Iterator[str]:
     """A heading, what it is, its fields and its methods."""
+    if isinstance(thing, Alias):
+        kind = getattr(thing.module, thing.name)
+        text = remarks(thing.module)[thing.name]
+        yield from (f"### `{thing.module.__name__}.{thing.name}`", "", f"`{kind}`", "", text)
+        return
     yield f"### `{thing.__module__}.{thing.__qualname__}`"
     yield ""
     if isinstance(thing, FunctionType):
         yield f"`{signature(thing)}`"
         yield ""
     yield prose(thing)
-    if is_dataclass(thing):
-        rows = [f"- `{field.name}: {field.type}`{default(field)}" for field in fields(thing)]
-        yield from ["", *rows]
-    elif inspect.isclass(thing):
-        for name, kind in inspect.get_annotations(thing).items():
-            if name.startswith("_"):
-                continue
-            value = f" = {getattr(thing, name)!r}" if hasattr(thing, name) else ""
-            yield f"\n- `{name}: {kind}{value}`"
     if inspect.isclass(thing):
+        rows = list(attributes(thing))
+        yield from ["", *rows] if rows else []
         for name, member in vars(thing).items():
-            if not name.startswith("_"):
+            if not name.startswith("_") or name == "__init__":
                 yield from describe_member(name, member)
+
+
+def attributes(thing: type) -> Iterator[str]:
+    """A line for each annotated attribute: its type, what it is if left out, what it means."""
+    meanings = remarks(thing)
+    if is_dataclass(thing):
+        kinds = {field.name: field.type for field in fields(thing)}
+        defaults = {field.name: default(field) for field in fields(thing)}
+    else:
+        kinds = inspect.get_annotations(thing)
+        values = {name: vars(thing)[name] for name in kinds if name in vars(thing)}
+        # Those of a NamedTuple are descriptors, not defaults.
+        defaults = {
+            name: f", default `{value!r}`"
+            for name, value in values.items()
+            if not inspect.isdatadescriptor(value)
+        }
+    for name, kind in kinds.items():
+        if not name.startswith("_"):
+            spelled = getattr(kind, "__forward_arg__", kind)
+            meaning = f": {meanings[name]}" if name in meanings else ""
+            yield f"- `{name}: {spelled}`{defaults.get(name, '')}{meaning}"
+
+
+def remarks(holder: type | ModuleType) -> dict[str, str]:
+    """The texts below the assignments of a class or module, by the name that is assigned."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(holder)))
+    body = tree.body
+    if isinstance(body[0], ast.ClassDef):
+        body = body[0].body
+    found = {}
+    for before, after in itertools.pairwise(body):
+        match before, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = " ".join(markdown(text).split())
+    return found
 
 
 def describe_member(name: str, member: Any) -> Iterator[str]:
     """A method or property: its signature, and its docstring."""
     function = getattr(member, "fget", None) or getattr(member, "__func__", member)
     function = inspect.unwrap(function) if callable(function) else function
-    if not isinstance(function, FunctionType):
+    if not isinstance(function, FunctionType) or (name == "__init__" and not function.__doc__):
         return
     yield ""
     yield f"#### `{signature(function) if not isinstance(member, property) else name}`"
@@ -110,7 +167,11 @@ def signature(function: FunctionType) -> str:
 
 def prose(thing: Any) -> str:
     """A docstring as Markdown."""
-    text = inspect.cleandoc(thing.__doc__ or "").replace("\n::\n", "\n")
+    return markdown(inspect.cleandoc(thing.__doc__ or "").replace("\n::\n", "\n"))
+
+
+def markdown(text: str) -> str:
+    """The text of a docstring with its marks as Markdown has them."""
     text = re.sub(r":\w+:`(?:~?[\w.]+\.)?(\w+)`", r"`\1`", text)
     return text.replace("``", "`")
 

@@ -84,6 +84,8 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
     for loss in losses.values():
         networks |= {loss.own(name): network for name, network in loss.networks().items()}
         phases += tuple(loss.phases())
+    if isinstance(prior, nn.Module):
+        _check_learned(prior, phases)
     weights = {name: part.weight for name, part in settings.losses.items()}
     terms = fit(losses, weights, phases, tuple(networks))
     if not any(terms.values()):
@@ -93,6 +95,17 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
         )
     optim = _optimisers(settings.optim, phases)
     return Assembly(data, prior, model, losses, networks, phases, terms, optim)
+
+
+def _check_learned(prior: nn.Module, phases: tuple[Phase, ...]) -> None:
+    """Raise an error if the prior has parameters that no phase trains."""
+    learns = any(parameter.requires_grad for parameter in prior.parameters())
+    if learns and not any("prior" in phase.trains for phase in phases):
+        raise UserError(
+            "this prior learns, and no phase of this model trains it",
+            hint="Take another one (prior.name), or let the model train it: 'prior' among what a "
+            'phase trains, and nets["prior"](latents) wherever it generates.',
+        )
 
 
 def _optimisers(

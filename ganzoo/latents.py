@@ -69,7 +69,8 @@ class Code(ABC):
         """The value that a user wrote, as in ``--code digit=7``.
 
         Raises:
-            ValueError: the text is no value of this code; it says what is allowed.
+            ValueError: the text is no value of this code; it says what is allowed, to be read
+                after "code digit": ``should be a category from 0 to 9, not 'x'``.
         """
 
 
@@ -81,7 +82,9 @@ class Prior:
 
     A prior with parameters of its own also subclasses ``nn.Module``: it then joins the networks as
     ``prior``, and its ``forward`` takes the :class:`Latents` that ``sample`` drew and returns those
-    that the generator eats.
+    that the generator eats. :class:`Adversarial` calls and trains it; a model with phases of its
+    own names ``prior`` among those that a phase trains, and gives what is drawn to
+    ``nets["prior"]`` before its generator.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,11 @@ class Prior:
     """The parts of the latents with a meaning of their own, in their order in ``Latents.flat``."""
 
     def __init__(self, config: Any, context: Context) -> None:
-        """Build from the settings; ``context.data`` is known here, ``context.prior`` is not."""
+        """Build from the settings; ``context.data`` is known here, ``context.prior`` is not.
+
+        ``config`` is one of the class's own ``Config``, a frozen dataclass of its settings; it
+        stays as an attribute.
+        """
         self.config = config
 
     def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Latents:
@@ -102,7 +109,10 @@ class Prior:
         raise NotImplementedError
 
     def replace(self, latents: Latents, name: str, values: Tensor) -> Latents:
-        """The same latents with the code ``name`` set to ``values`` (n,); everything else stays."""
+        """The same latents with the code ``name`` set to ``values`` (n,); everything else stays.
+
+        The values may come as floats, those of categories too; the part keeps its type.
+        """
         raise NotImplementedError
 
 

@@ -29,7 +29,7 @@ from ganzoo.repository import find_model
 from ganzoo.requirements import lacking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ganzoo.data import Data
     from ganzoo.latents import Code, Latents, Prior
@@ -80,7 +80,11 @@ class Split:
 
 
 class Loaded:
-    """A trained model with its networks in eval mode. Nothing here needs gradients."""
+    """A trained model with its networks in eval mode. Nothing here needs gradients.
+
+    ``model``, ``prior``, ``settings`` and ``data`` are what it was built from. ``nets`` holds the
+    networks by name, to be called for what no method does (to translate images, say).
+    """
 
     def __init__(
         self,
@@ -113,7 +117,10 @@ class Loaded:
     def draw(self, n: int, seed: int) -> Latents:
         """``n`` latents that depend on ``seed`` alone."""
         if self.prior is None:
-            raise UserError("this model has no prior, so there is nothing to draw")
+            raise UserError(
+                "this model has no prior, so there is nothing to draw",
+                hint="Call its networks yourself: ganzoo.load(RUN).nets has them by name.",
+            )
         return self.prior.sample(
             n, generator=generator_for(self.device, seed, "sample"), device=self.device
         )
@@ -204,22 +211,26 @@ class Loaded:
 
 
 def load(
-    folder: Path | str, registry: Registry | None = None, device: torch.device | None = None
+    folder: Path | str,
+    registry: Registry | None = None,
+    device: torch.device | None = None,
+    *,
+    plugins: Sequence[str | Path] = (),
 ) -> Loaded:
     """Load an exported model folder, or the one in a run. Runs no code but installed plugins'.
 
     A str that no folder has for a name may be a model of the Hugging Face Hub, ``OWNER/NAME`` or
     ``OWNER/NAME@REVISION``; it is fetched once, and then found in the cache.
 
-    Without a ``registry`` the installed plugins are looked up, without a ``device`` the accelerator
-    is taken if there is one. Raises UserError if there is no model, it is damaged or of another
-    version, or it needs plugins that are not installed.
+    Without a ``registry`` the installed plugins are looked up, and ``plugins`` that are one Python
+    file each; without a ``device`` the accelerator is taken if there is one. Raises UserError if
+    there is no model, it is damaged or of another version, or it needs plugins that are not here.
     """
     from ganzoo.discovery import discover
     from ganzoo.registry import Registry
     from ganzoo.settings import from_table
 
-    registry = registry or Registry(discover())
+    registry = registry or Registry(discover([Path(file) for file in plugins]))
     device = device or torch.device(device_type())
     place = folder if isinstance(folder, Path) else find_model(folder).folder
     folder = model_folder(place)

@@ -47,7 +47,11 @@ class Loss:
     """True if the terms never synchronise with the host and keep no Python state."""
 
     def __init__(self, name: str, config: Any, context: Context) -> None:
-        """``name`` is the settings' key; ``context`` holds data, prior, model and its phases."""
+        """Build from what stays as attributes.
+
+        ``name`` is the settings' key, ``config`` one of the class's own ``Config``, a frozen
+        dataclass of its settings; ``context`` holds data, prior, model and its phases.
+        """
         self.name = name
         self.config = config
         self.context = context

@@ -109,7 +109,11 @@ class Model:
     """True if a turn never waits for the device and keeps no Python state: it may be captured."""
 
     def __init__(self, config: Any, context: Context) -> None:
-        """Build from the settings and what is known of data and prior."""
+        """Build from the settings and what is known of data and prior; both stay as attributes.
+
+        ``config`` is one of the class's own ``Config``, a frozen dataclass of its settings.
+        ``context.prior`` is None where the settings name no prior.
+        """
         self.config = config
         self.context = context
 

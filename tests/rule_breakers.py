@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 from ganzoo import (
     Adversarial,
+    Context,
     Latents,
     Loss,
+    Prior,
     UserError,
     setting,
 )
 from ganzoo.metrics import NotApplicable, Score
+from ganzoo_infogan.codes import Categorical
 from ganzoo_infogan.priors import StructuredPrior
 
 # A model that keeps the contract
@@ -363,6 +366,44 @@ class ReplacesNothing(Coded):
         return Latents(latents.flat, moved.parts)
 
 
+class KeepsFloats(Coded):
+    def replace(self, latents, name, values):
+        moved = super().replace(latents, name, values)
+        return Latents(moved.flat, moved.parts | {name: values})
+
+
+class Learns(nn.Module, Prior):
+    """Keeps the contract: which place is a code, and where it is, is learned."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        size: int = setting(4, "numbers")
+
+    def __init__(self, config: Any, context: Context) -> None:
+        nn.Module.__init__(self)
+        Prior.__init__(self, config, context)
+        self.size, self.codes = config.size, {"place": Categorical(3)}
+        self.places = nn.Parameter(torch.eye(3, config.size))
+
+    def sample(self, n, *, generator, device):
+        noise = torch.randn(n, self.size, generator=generator, device=device)
+        place = self.codes["place"].sample(n, generator=generator, device=device)
+        return Latents(noise, {"noise": noise, "place": place})
+
+    def replace(self, latents, name, values):
+        parts = latents.parts | {name: values.to(latents.parts[name])}
+        return Latents(latents.flat, parts)
+
+    def forward(self, latents):
+        flat = latents.flat + self.places[latents.parts["place"]]
+        return Latents(flat, latents.parts)
+
+
+class LearnsWithoutTheCode(Learns):
+    def forward(self, latents):
+        return Latents(latents.flat + self.places[0], latents.parts)
+
+
 class Doubles(Coded):
     def sample(self, n, *, generator, device):
         flat, parts = super().sample(n, generator=generator, device=device)
@@ -375,6 +416,9 @@ PRIORS = [
     (IgnoresGenerator, {"check_prior_draws_from_its_generator"}, "kind"),
     (ReplacesNoise, {"check_prior_replace"}, "replace() of kind moves noise"),
     (ReplacesNothing, {"check_prior_replace"}, "replace() of kind does not reach flat"),
+    (KeepsFloats, {"check_prior_replace"}, "replace() of kind makes its part torch.float32"),
+    (Learns, set(), ""),
+    (LearnsWithoutTheCode, {"check_prior_replace"}, "does not reach what forward() gives"),
     (Doubles, {"check_prior_drives_a_model"}, "dcgan/mnist cannot train with it"),
 ]
 

@@ -66,6 +66,16 @@ def test_a_page_that_is_written_from_the_code_is_what_the_code_says(name: str) -
     assert written == writer.write_page(), f"run: python docs/{name}.py"
 
 
+def test_the_reference_says_what_is_below_an_attribute_in_the_code() -> None:
+    page = (DOCS / "reference.md").read_text()
+    assert "- `needs: tuple[str, ...]`, default `()`: Networks of the model that" in page
+    for title in ("model.Model", "loss.Loss", "latents.Prior", "latents.Code"):
+        section = page.partition(f"### `ganzoo.{title}`")[2].partition("\n### ")[0]
+        attributes = re.findall(r"^- `.*", section, re.MULTILINE)
+        assert attributes
+        assert [line for line in attributes if "`: " not in line] == []
+
+
 RUN_PAGES = [DOCS.parent / "README.md", DOCS / "index.md", DOCS / "images.md", DOCS / "paper.md"]
 """Pages of which this runs the commands; those of the tutorial are run above."""
 

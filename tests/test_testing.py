@@ -319,6 +319,60 @@ def test_the_command_checks_a_file_and_tells_by_its_exit_code(tmp_path) -> None:
     assert bad["pass"] + bad["fail"] + bad["skip"] == len(bad["checks"])
 
 
+MODEL = """
+from torch import nn
+from ganzoo import Adversarial, ModelSpec, hookimpl
+
+class Judge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
+
+    def forward(self, image):
+        return {"logits": self.layers(image).squeeze(1)}
+
+class Lines(Adversarial):
+    "Straight lines."
+    def networks(self):
+        size = self.context.prior.size
+        draw = nn.Sequential(nn.Linear(size, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))
+        return {"generator": draw, "discriminator": Judge()}
+
+@hookimpl
+def ganzoo_models():
+    yield ModelSpec("lines", "lines_model:Lines", "a model in a file")
+"""
+LINES = """
+[prior]
+name = "noise"
+size = 4
+[loss.adversarial]
+[data]
+size = 8
+channels = 1
+"""
+
+
+def test_a_model_in_a_file_is_checked_with_the_settings_of_another_file(tmp_path) -> None:
+    file, config = tmp_path / "lines_model.py", tmp_path / "lines.toml"
+    file.write_text(MODEL)
+    config.write_text(LINES)
+    bare = CliRunner().invoke(cli, ["check", str(file)])
+    assert bare.exit_code == 1
+    assert "fail  check_preset[lines/default]" in bare.stdout
+    told = CliRunner().invoke(cli, ["check", str(file), "--config", str(config)])
+    assert told.exit_code == 0, told.stdout
+    assert "pass  check_gradients[lines/default]" in told.stdout
+
+
+def test_settings_for_a_plugin_without_a_model_are_refused(tmp_path) -> None:
+    config = tmp_path / "some.toml"
+    config.write_text(LINES)
+    result = CliRunner().invoke(cli, ["check", "bundled", "--config", str(config)])
+    assert result.exit_code == 2
+    assert "torch-ganzoo:bundled has no model that --config could be laid over" in result.output
+
+
 def test_the_command_shows_reasons_below_what_fails(offering, make_registry) -> None:
     plugin = offering(metrics=[MetricSpec("odd", "rule_breakers:plain_number", "a metric")])
     registry = make_registry({"acme:sounds": plugin})

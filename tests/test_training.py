@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganzoo import Adversarial, Context, Latents, Loss, Pass, Phase, Prior
-from ganzoo.errors import SettingsError
+from ganzoo.errors import SettingsError, UserError
 from ganzoo.loss import Measured
 from ganzoo.schema import OptimSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Uniform(Prior):
@@ -347,3 +347,19 @@ def test_a_learnable_prior_is_a_network_that_the_generator_phase_trains() -> Non
     assert set(trainer.nets) == {"generator", "discriminator", "prior"}
     run_turns(trainer, 2)
     assert not torch.equal(trainer.networks()["prior"].scale, torch.ones(3))
+
+
+class ForgetsThePrior(Tiny):
+    """Phases of its own, none of which trains the prior."""
+
+    def phases(self) -> Sequence[Phase]:
+        critic, generator = super().phases()
+        return critic, replace(generator, trains=("generator",))
+
+
+def test_a_learnable_prior_that_no_phase_trains_is_refused() -> None:
+    settings = settings_of(
+        part(ForgetsThePrior), {"players": loss_part(Players)}, prior=part(Learnable)
+    )
+    with pytest.raises(UserError, match="learns, and no phase of this model trains it"):
+        make_trainer(settings, images())

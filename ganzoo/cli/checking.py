@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.arguments import config_option
 from ganzoo.cli.terminal import width
 from ganzoo.discovery import FILE, admit_file
 from ganzoo.errors import UserError, did_you_mean
@@ -43,20 +44,25 @@ class Outcome:
 
 @click.command("check", short_help="Hold a plugin against the contract of the plugin interface.")
 @click.argument("name", metavar="NAME-or-FILE")
+@config_option
 @click.option("--quick", is_flag=True, help="Leave out presets of over 5 million parameters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.pass_obj
-def check_command(registry: Registry, *, name: str, quick: bool, as_json: bool) -> None:
+def check_command(
+    registry: Registry, *, name: str, files: tuple[Path, ...], quick: bool, as_json: bool
+) -> None:
     """Hold a plugin against the contract: gradients, draws, checkpoints, data, scores and more.
 
     NAME is that of an installed plugin, as `ganzoo plugins` lists it; FILE.py is a plugin that is
-    one file. All is done on tiny data, on the CPU. The exit code is 1 if a check fails.
+    one file. Its models are checked with each of their presets; those of a file have none, so
+    --config gives them a prior, losses and sizes. All is done on tiny data, on the CPU. The exit
+    code is 1 if a check fails.
     """
     plugin = _found(registry.plugins, name)
     from ganzoo.testing import checks_of_plugin
 
     outcomes = []
-    for outcome in _outcomes(checks_of_plugin(registry.plugins, plugin), quick=quick):
+    for outcome in _outcomes(checks_of_plugin(registry.plugins, plugin, files), quick=quick):
         outcomes.append(outcome)
         if not as_json:
             click.echo("\n".join(_lines(outcome)))

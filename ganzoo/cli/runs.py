@@ -112,7 +112,7 @@ def traverse_command(
     if not known:
         raise UserError(
             f"{loaded.settings.model.name} has no codes to move",
-            hint="Draw images with: ganzoo sample",
+            hint=None if loaded.prior is None else "Draw images with: ganzoo sample",
         )
     for name in codes:
         loaded.check_code(name)

@@ -74,7 +74,8 @@ def rendered(source: Source, content: ImageSource, settings: DataSettings, count
         raise UserError(
             f"{source.name!r} makes images of {height} x {width} pixels and {channels} channels, "
             "and data.size, data.channels and data.crop cannot change that",
-            hint="Leave these settings out",
+            hint="Leave these settings out. A further source, [data.NAME], has those of [data] "
+            f"unless its own table says size = {height} and channels = {channels}.",
         )
     return Rendered(content, count, source.fingerprint, notes=source.notes)
 

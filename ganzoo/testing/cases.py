@@ -21,6 +21,7 @@ from ganzoo.testing.verdicts import NotChecked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ganzoo.hookspecs import DatasetSpec, ModelSpec
     from ganzoo.latents import Prior
@@ -89,7 +90,10 @@ class ModelCase:
     registry: Registry
     offer: Offer[ModelSpec]
     preset: str
+    files: tuple[Path, ...] = ()
+    """TOML files over the preset."""
     changes: tuple[tuple[str, str], ...] = ()
+    """Settings over the files, by their dotted keys."""
 
     @property
     def label(self) -> str:
@@ -101,7 +105,11 @@ class ModelCase:
         """The preset, for batches of 8 in fp32."""
         assignments = [Assignment(key, text, "the check") for key, text in self.changes]
         settings = resolve(
-            self.registry, self.offer.qualified, preset=self.preset, assignments=assignments
+            self.registry,
+            self.offer.qualified,
+            preset=self.preset,
+            files=self.files,
+            assignments=assignments,
         )
         train = replace(settings.train, batch_size=BATCH, seed=0, precision="fp32")
         return replace(settings, train=train)
@@ -148,7 +156,7 @@ def stand_ins(registry: Registry) -> list[ModelCase]:
     for name, changes in STAND_INS.items():
         for offer in registry.matching("model", name)[:1]:
             preset = offer.spec.default_preset
-            cases.append(ModelCase(registry, offer, preset, tuple(changes.items())))
+            cases.append(ModelCase(registry, offer, preset, changes=tuple(changes.items())))
     return cases
 
 

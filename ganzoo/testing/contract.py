@@ -79,9 +79,12 @@ def checks_of(plugin: object) -> list[Check]:
     return checks_of_plugin(plugins, _admitted(plugins, plugin))
 
 
-def checks_of_plugin(plugins: Plugins, plugin: Plugin) -> list[Check]:
-    """The checks of a plugin that was found; of one that is broken, that it loads."""
-    return list(_checks(Registry(plugins), plugin))
+def checks_of_plugin(plugins: Plugins, plugin: Plugin, files: Sequence[Path] = ()) -> list[Check]:
+    """The checks of a plugin that was found; of one that is broken, that it loads.
+
+    ``files`` are TOML files of settings that are laid over each preset of its models.
+    """
+    return list(_checks(Registry(plugins), plugin, tuple(files)))
 
 
 def _admitted(plugins: Plugins, plugin: object) -> Plugin:
@@ -94,7 +97,7 @@ def _admitted(plugins: Plugins, plugin: object) -> Plugin:
     return plugins.admit(found, lambda: plugin)
 
 
-def _checks(registry: Registry, plugin: Plugin) -> Iterator[Check]:
+def _checks(registry: Registry, plugin: Plugin, files: tuple[Path, ...]) -> Iterator[Check]:
     from ganzoo.testing import cases
     from ganzoo.testing.checks import (
         datasets,
@@ -117,7 +120,12 @@ def _checks(registry: Registry, plugin: Plugin) -> Iterator[Check]:
     yield from _each([module.check_import_string], offers)
     yield from _each([module.check_config], [each for each in offers if each.has_config])
 
-    models = list(_models(case))
+    models = list(_models(case, files))
+    if files and not models:
+        raise UserError(
+            f"plugin {plugin.qualified} has no model that --config could be laid over",
+            hint="Leave it out: a loss or prior is checked on models at hand.",
+        )
     rules = (*structure.CHECKS, *phases.CHECKS, *turns.CHECKS, *generation.CHECKS)
     yield from _each(rules, models)
     own = tuple(sorted(models, key=lambda each: each.parameters))
@@ -138,7 +146,7 @@ def _each(rules: Sequence[Callable[[Any], None]], subjects: Iterable[Any]) -> It
             yield Check(rule, subject)
 
 
-def _models(case: PluginCase) -> Iterator[ModelCase]:
+def _models(case: PluginCase, files: tuple[Path, ...]) -> Iterator[ModelCase]:
     from ganzoo.testing.cases import ModelCase
 
     for offer in case.offers("model"):
@@ -148,4 +156,4 @@ def _models(case: PluginCase) -> Iterator[ModelCase]:
             # What is wrong with them is told by check_preset.
             presets = [offer.spec.default_preset]
         for preset in presets:
-            yield ModelCase(case.registry, offer, preset)
+            yield ModelCase(case.registry, offer, preset, files)

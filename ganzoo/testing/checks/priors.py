@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from ganzoo.draw import generator_for
 from ganzoo.plugins import CONTAINED, one_line
@@ -59,7 +60,10 @@ def check_prior_draws_from_its_generator(case: PriorCase) -> None:
 
 
 def check_prior_replace(case: PriorCase) -> None:
-    """Replacing a code moves its part and its columns of ``flat``, and nothing else."""
+    """Replacing a code moves its part and its columns of ``flat``, and nothing else.
+
+    Where a prior learns, what its ``forward`` makes of the latents moves instead of ``flat``.
+    """
     prior = case.prior()
     if not prior.codes:
         raise NotChecked("the prior has no codes")
@@ -67,13 +71,23 @@ def check_prior_replace(case: PriorCase) -> None:
     owners: dict[int, str] = {}
     for name in prior.codes:
         values = _sample(prior, seed=1).parts[name]
-        moved = prior.replace(latents, name, values)
+        given = values if values.is_floating_point() else values.float()
+        moved = prior.replace(latents, name, given)
         where = f"replace() of {name}"
+        kind = moved.parts[name].dtype
+        require(
+            kind == values.dtype,
+            f"{where} makes its part {kind} of {values.dtype}: convert the values, which may come "
+            "as floats",
+        )
         require(torch.equal(moved.parts[name], values), f"{where} leaves its part as it was")
         strays = [part for part in unequal(latents.parts, moved.parts) if part != name]
         require(not strays, f"{where} moves {listed(strays)} too")
+        if isinstance(prior, nn.Module):
+            reached = not torch.equal(_mapped(prior, moved), _mapped(prior, latents))
+            require(reached, f"{where} does not reach what forward() gives")
         columns = (moved.flat != latents.flat).any(0).nonzero().flatten().tolist()
-        require(columns, f"{where} does not reach flat")
+        require(columns or isinstance(prior, nn.Module), f"{where} does not reach flat")
         for column in columns:
             owner = owners.setdefault(column, name)
             require(owner == name, f"column {column} of flat belongs to {owner} and {name}")
@@ -100,6 +114,12 @@ def check_prior_drives_a_model(case: PriorCase) -> None:
 
 def _sample(prior: Prior, seed: int = 0) -> Latents:
     return prior.sample(BATCH, generator=generator_for(CPU, seed), device=CPU)
+
+
+def _mapped(prior: nn.Module, latents: Latents) -> Tensor:
+    with torch.no_grad():
+        flat: Tensor = prior(latents).flat
+    return flat
 
 
 def _named(latents: Latents) -> dict[str, Tensor]:

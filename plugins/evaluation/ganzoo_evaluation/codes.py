@@ -212,7 +212,7 @@ def information(loaded: Loaded, budget: int) -> dict[str, Score]:
     prior = _prior(loaded)
     model = loaded.model
     if not isinstance(model, Reader):
-        raise NotApplicable(NO_CODES)
+        raise NotApplicable("this model has no Q that says how likely a code is")
     nll: dict[str, list[Tensor]] = {}
     discrete = set()
     with torch.inference_mode():
