@@ -14,9 +14,15 @@ from ganzoo.metrics.disentanglement import factor_vae
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
+    from ganzoo import Latents
     from ganzoo.loaded import Loaded
 
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+
+CHUNK = 1_000
+"""Images that are in memory at once."""
 
 GROUPS, SIZE = 500, 100
 """Groups of images with one code in common, and images in one, as published."""
@@ -98,11 +104,16 @@ class GroupSampler:
         if common is not None:
             values = latents.parts[common].view(groups, size)[:, :1].expand(-1, size)
             latents = self.prior.replace(latents, common, values.reshape(-1))
+        starts = range(0, groups * size, CHUNK)
+        chunks = [self._columns(latents.rows(slice(at, at + CHUNK)), seed + at) for at in starts]
+        codes: Floats = torch.cat(chunks).cpu().numpy().reshape(groups, size, -1)
+        return codes
+
+    def _columns(self, latents: Latents, seed: int) -> Tensor:
+        """What the reader reads from images of these latents, (n, D) in the prior's order."""
         images = to_uint8(self.source.generate(latents, seed), self.source.model.image_range)
         read = self.reader.encode(self.reader.normalise(images))
         if read is None:
             raise UserError(f"{self.reader.settings.model.name} reads no codes from images")
         assert self.reader.prior is not None, "a model without codes was refused"
-        columns = torch.stack([read[name].double() for name in self.reader.prior.codes], dim=1)
-        codes: Floats = columns.cpu().numpy().reshape(groups, size, -1)
-        return codes
+        return torch.stack([read[name].double() for name in self.reader.prior.codes], dim=1)
