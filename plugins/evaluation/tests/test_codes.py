@@ -175,9 +175,11 @@ def test_a_model_that_reads_nothing_says_so(monkeypatch):
     loaded = labelled(train=SORTED)
     monkeypatch.setattr(loaded, "encode", lambda images: None)
     loaded.model = object()
-    for metric in (categories, recovery, information):
+    for metric in (categories, recovery):
         with pytest.raises(NotApplicable, match="reads no codes from images"):
             metric(loaded, 10)
+    with pytest.raises(NotApplicable, match="has no Q"):
+        information(loaded, 10)
 
 
 def test_a_model_with_continuous_codes_only_has_no_categories(monkeypatch):
