@@ -3,7 +3,7 @@
     python benchmarks/discs.py RUN...
 
 Codes are read from all 1,080 images. For each, the R² of the best line through the disc's place,
-the direction in which the code rises (0 is to the right, 90 upwards), and |Spearman| with the radius.
+the direction in which it rises (0 is to the right, 90 upwards), and |Spearman| with the radius.
 """
 
 from __future__ import annotations
