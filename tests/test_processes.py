@@ -171,7 +171,7 @@ def test_a_signal_to_any_of_them_ends_all_with_a_whole_checkpoint(
     told = run.told()
     name = "SIGHUP" if number == signal.SIGKILL else number.name
     assert told.count(f"Stopped by {name} after turn") == 1
-    assert "Continue with: ganzoo run --resume x" in told
+    assert "Continue with: ganzoo --plugin faulty.py run --resume x" in told
     found, damaged = newest(run.cwd / "x/checkpoints")
     assert found is not None
     assert (found.world_size, damaged) == (2, [])
