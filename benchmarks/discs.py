@@ -16,6 +16,7 @@ import torch
 from scipy.stats import spearmanr
 
 import ganzoo
+from ganzoo_evaluation.measures import place_right, place_up
 
 
 def main() -> None:
@@ -26,22 +27,13 @@ def main() -> None:
         loaded = ganzoo.load(run)
         split = loaded.split("train")
         images = split.images(torch.arange(len(split)))
-        place = centres(images)
+        place = np.column_stack([place_right(images), place_up(images)])
         for name, code in (loaded.encode(loaded.normalise(images)) or {}).items():
             print(run.name, name, follows(code.double().numpy(), place))
 
 
-def centres(images: torch.Tensor) -> np.ndarray:
-    """The centres of gravity (n, 2) of grey images (n, 1, H, W): rightwards and upwards, in px."""
-    grey = images[:, 0].double()
-    across, down = (torch.arange(side) - (side - 1) / 2 for side in (grey.shape[2], grey.shape[1]))
-    total = grey.sum((1, 2))
-    x, y = (grey.sum(1) * across).sum(1) / total, -(grey.sum(2) * down).sum(1) / total
-    return torch.stack([x, y], 1).numpy()
-
-
 def follows(code: np.ndarray, place: np.ndarray) -> str:
-    """A code (n,) in words, beside places (n, 2)."""
+    """A code (n,) in words, beside places (n, 2): rightwards and upwards from the middle, in px."""
     design = np.column_stack([place, np.ones(len(place))])
     weights, *_ = np.linalg.lstsq(design, code, rcond=None)
     line = 1 - np.square(design @ weights - code).mean() / code.var()

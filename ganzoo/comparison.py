@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass
-from shlex import quote
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -233,7 +232,7 @@ def read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
     Raises:
         UserError: it cannot be read, or is no such file.
     """
-    again = f"make it anew with: ganzoo eval {quote(str(run))}"
+    again = f"make it anew with: ganzoo eval {RunFolder(run).typed}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from ganzoo.counting import counted
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ class Launch:
         device = self.accelerator.device
         words = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
         if device.type == "cpu":
-            threads = torch.get_num_threads()
-            words += f", {threads} thread" + "s" * (threads != 1)
+            words += f", {counted(torch.get_num_threads(), 'thread')}"
         processes = self.accelerator.num_processes
         return words if processes == 1 else f"{processes} processes, {words} each"
 

@@ -31,6 +31,7 @@ SEED = 0
 _CPU = torch.device("cpu")
 
 NO_CODES = "this model reads no codes from images"
+OTHER_CODES = "this model reads other codes than its latents hold"
 
 
 @runtime_checkable
@@ -153,7 +154,7 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
                 sampled.setdefault(name, []).append(latents.parts[name].cpu())
                 read.setdefault(name, []).append(codes[name].cpu())
     if not sampled:
-        raise NotApplicable("this model reads other codes than its latents hold")
+        raise NotApplicable(OTHER_CODES)
     result = {}
     continuous: dict[str, tuple[measure.Floats, measure.Floats]] = {}
     for name, values in sampled.items():
@@ -225,7 +226,7 @@ def information(loaded: Loaded, budget: int) -> dict[str, Score]:
                 found = code.nll(outputs[name].float(), values).double().cpu()
                 nll.setdefault(name, []).append(found)
     if not nll:
-        raise NotApplicable("this model reads other codes than its latents hold")
+        raise NotApplicable(OTHER_CODES)
     return {
         f"mi_nats/{name}": _information_score(
             torch.cat(parts), prior.codes[name].entropy, discrete=name in discrete

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ganzoo import Context, Loss, Model, Pass, Phase
 from ganzoo.cli import cli
+from ganzoo.counting import counted
 from ganzoo_workbench import laps, throughput
 from ganzoo_workbench.laps import Laps
 from ganzoo_workbench.machine import MatrixProduct
@@ -205,7 +206,8 @@ def test_a_bench_as_json_says_what_was_timed_and_writes_no_run(
     assert found["parameters"].keys() == parameters
     assert found["settings"]["train"]["batch_size"] == 16
     assert found["environment"]["precision"] == "fp32"
-    assert "thread" in found["environment"]["device_name"]
+    threads = counted(torch.get_num_threads(), "thread")
+    assert found["environment"]["device_name"] == f"CPU, {threads}"
     assert found["environment"]["versions"]["torch"] == version("torch")
     rate = found["images_per_second"]
     assert 0 < rate["low"] <= rate["median"] <= rate["high"]

@@ -13,7 +13,7 @@ import pytest
 from small_runs import SMALL, given
 
 from ganzoo.claim import claimed
-from ganzoo_workbench.counting import counted
+from ganzoo.counting import counted
 from ganzoo_workbench.sweep.machine import Machine
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganzoo.cli.arguments import json_option
-from ganzoo_workbench.counting import counted
+from ganzoo.counting import counted
 
 if TYPE_CHECKING:
     from ganzoo.registry import Registry

@@ -12,8 +12,8 @@ import psutil
 import torch
 
 from ganzoo.cores import allowed_cores
+from ganzoo.counting import counted
 from ganzoo.launch import choose_precision, device_type
-from ganzoo_workbench.counting import counted
 from ganzoo_workbench.doctor.findings import gigabytes, note, ok, problem
 
 if TYPE_CHECKING:

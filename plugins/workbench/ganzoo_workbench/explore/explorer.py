@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ganzoo.counting import counted
 from ganzoo.data.convert import Target, UnreadableError, read_header, to_array
 from ganzoo.errors import UserError
-from ganzoo_workbench.counting import counted
 from ganzoo_workbench.explore.controls import Categories, Continuous, controls_of
 from ganzoo_workbench.explore.pictures import Axis, Picture
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.comparison import read_scores
+from ganzoo.counting import counted
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG
 from ganzoo.folder import RunFolder
 from ganzoo.layers import is_deep
-from ganzoo_workbench.counting import counted
 from ganzoo_workbench.report.folder import FileTooOddError, read_file
 from ganzoo_workbench.report.untrusted import count, number, table, text
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from ganzoo.cores import allowed_cores
+from ganzoo.counting import counted
 from ganzoo.launch import device_type
-from ganzoo_workbench.counting import counted
 from ganzoo_workbench.sweep.workers import Share
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.cli.comparing import page
 from ganzoo.cli.terminal import width
 from ganzoo.comparison import compare, read_runs, to_json
-from ganzoo_workbench.counting import counted
+from ganzoo.counting import counted
+from ganzoo.folder import RunFolder
 from ganzoo_workbench.sweep.standing import Stage
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def conclusion(sweep: PreparedSweep, ending: Ending) -> Iterator[str]:
         yield ""
         yield from page(comparison)
         if not comparison.anything:
-            one = shlex.quote(str(finished[0]))
-            yield f"There is no score to compare. For more: ganzoo eval {one}"
+            one = RunFolder(finished[0])
+            yield f"There is no score to compare. For more: ganzoo eval {one.typed}"
     total = len(sweep.sweep.entries)
     yield ""
     yield f"{len(finished)} of {counted(total, 'run')} in {sweep.folder.path} are finished."
