@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,12 @@ class Group:
     """Runs that differ in nothing but the seed, scored at the same step; often a single run."""
 
     runs: tuple[ScoredRun, ...]
+
+    @property
+    def repeated(self) -> list[int]:
+        """Seeds that several of the runs have, which are then no independent draws."""
+        times = Counter(run.seed for run in self.runs if run.seed is not None)
+        return [seed for seed, count in times.items() if count > 1]
 
 
 @dataclass(frozen=True)

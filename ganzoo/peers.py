@@ -12,11 +12,13 @@ from torch import distributed as dist
 
 from ganzoo import checkpoint
 from ganzoo.errors import LostProcessError
+from ganzoo.resume import continuing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ganzoo.folder import RunFolder
+    from ganzoo.plugins import Plugins
 
 _SIGNS = ("gloo", "nccl", "closed by peer", "reset by peer", "broken pipe", "timed out")
 """What the messages of torch's collectives say when the other side has gone; they have no type."""
@@ -26,7 +28,7 @@ _ANSWER = 2.0
 
 
 @contextmanager
-def told_when_lost(folder: RunFolder) -> Iterator[None]:
+def told_when_lost(folder: RunFolder, plugins: Plugins) -> Iterator[None]:
     """Turn the failure of a collective into one line: who is gone, what is left, how to go on."""
     try:
         yield
@@ -42,7 +44,7 @@ def told_when_lost(folder: RunFolder) -> Iterator[None]:
         found, _ = checkpoint.newest(folder.checkpoints)
         kept = (
             f"The checkpoint of turn {found.step} is whole; continue with: "
-            f"ganzoo run --resume {folder.typed}"
+            f"{continuing(folder, plugins)}"
             if found
             else "There is no checkpoint yet."
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import checkpoint
 from ganzoo.claim import is_unused
+from ganzoo.discovery import invocation
 from ganzoo.environment import differences, trained_in
 from ganzoo.errors import SettingsError, UserError
 from ganzoo.export import CONFIG
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ganzoo.checkpoint import Checkpoint
     from ganzoo.plan import Request
+    from ganzoo.plugins import Plugins
     from ganzoo.registry import Registry
 
 MAY_DIFFER = ("train.steps", "train.trackers")
@@ -42,7 +44,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     if asked.data is not None:
         raise UserError(
             "--data cannot stand beside --resume: a run keeps its data",
-            hint=f"Leave it out: {_line(run)}",
+            hint=f"Leave it out: {continuing(run, registry.plugins)}",
         )
     named: list[str] = []
     if asked.model is not None and asked.model not in (saved.model.name, saved.model.qualified):
@@ -52,7 +54,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     wanted = resolve(
         registry, None, files=[run.settings, *asked.files], assignments=asked.assignments
     )
-    refuse_differences(run, saved, shareable(wanted), named)
+    refuse_differences(run, saved, shareable(wanted), registry.plugins, named)
     changes = [each for each in asked.assignments if each.key in MAY_DIFFER]
     return replace(asked, model=None, preset=None, files=[run.settings], assignments=changes)
 
@@ -67,7 +69,11 @@ def _lacking(run: RunFolder, registry: Registry) -> UserError | None:
 
 
 def refuse_differences(
-    run: RunFolder, saved: Settings, wanted: Settings, further: list[str] | None = None
+    run: RunFolder,
+    saved: Settings,
+    wanted: Settings,
+    plugins: Plugins,
+    further: list[str] | None = None,
 ) -> None:
     """Raise an error that lists every setting of ``wanted`` that the run was not begun with."""
     before, now = _flat(saved.table()), _flat(wanted.table())
@@ -81,7 +87,7 @@ def refuse_differences(
         raise SettingsError(
             f"{run.path} was begun with other settings:",
             problems,
-            hint=f"Continue it as it is with: {_line(run)}",
+            hint=f"Continue it as it is with: {continuing(run, plugins)}",
         )
 
 
@@ -101,11 +107,12 @@ def check_out(path: Path, settings: Settings, registry: Registry) -> None:
             f"--out {path} holds something else: it is not empty and no run",
             hint="Name a folder that is empty or not there yet.",
         )
-    refuse_differences(run, resolve(registry, None, files=[run.settings]), settings)
-    refuse_hopeless(run, settings.train.steps)
+    saved = resolve(registry, None, files=[run.settings])
+    refuse_differences(run, saved, settings, registry.plugins)
+    refuse_hopeless(run, settings.train.steps, registry.plugins)
 
 
-def refuse_hopeless(run: RunFolder, steps: int) -> None:
+def refuse_hopeless(run: RunFolder, steps: int, plugins: Plugins) -> None:
     """Raise an error if the run has nothing left to do, or nothing whole to go on from.
 
     One that was stopped before its first checkpoint may begin anew.
@@ -118,7 +125,7 @@ def refuse_hopeless(run: RunFolder, steps: int) -> None:
             hint=f"Bring one back, or move {run.checkpoints} away to train from the beginning.",
         )
     if newest is not None and newest.step >= steps:
-        further = f"Train it further with: {_line(run)} --steps {2 * newest.step}"
+        further = f"Train it further with: {continuing(run, plugins)} --steps {2 * newest.step}"
         raise UserError(
             f"{run.path} is finished: it has trained {newest.step} of {steps} turns",
             hint=further
@@ -162,8 +169,9 @@ def refuse_links(path: Path) -> None:
             )
 
 
-def _line(run: RunFolder) -> str:
-    return f"ganzoo run --resume {run.typed}"
+def continuing(run: RunFolder, plugins: Plugins) -> str:
+    """The command that continues ``run`` with the plugins that are here."""
+    return f"{invocation(plugins)} run --resume {run.typed}"
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

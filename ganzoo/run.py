@@ -93,7 +93,7 @@ def train(
         watchers = [metrics, EventsFile(folder.events), *observers, *invite(run)]
         if plan.settings.train.keep_best:
             watchers.append(BestCheckpoint(folder, Score.parse(plan.settings.train.keep_best)))
-    with stop_signals() as received, writing(folder.path), told_when_lost(folder):
+    with stop_signals() as received, writing(folder.path), told_when_lost(folder, registry.plugins):
         return Loop(run, trainer, watchers).run(received)
 
 

@@ -114,7 +114,7 @@ def _check(registry: Registry, plan: Plan, out: Path | None, *, resumes: bool) -
         return
     with writing(out):
         if resumes:
-            refuse_hopeless(RunFolder(out), plan.settings.train.steps)
+            refuse_hopeless(RunFolder(out), plan.settings.train.steps, registry.plugins)
         else:
             check_out(out, plan.settings, registry)
 

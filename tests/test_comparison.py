@@ -76,6 +76,13 @@ def test_the_spread_of_a_group_is_that_of_a_sample(make_run):
     assert spread.deviation == pytest.approx(statistics.stdev(values))
 
 
+def test_a_seed_that_is_there_twice_is_told_as_it_is_no_further_draw(make_run):
+    runs = [make_run(f"r{place}", seed, **{ACCURACY: 0.9}) for place, seed in enumerate((1, 1, 2))]
+    assert comparison_of(*runs).groups[0].repeated == [1]
+    assert "seed 1 is there more than once" in said(*runs).stdout
+    assert "more than once" not in said(*runs[1:]).stdout
+
+
 def test_a_run_that_lacks_a_score_leaves_a_gap(make_run):
     runs = [make_run("a", 0, **{ACCURACY: 0.9, MI: 2.0}), make_run("b", 1, **{ACCURACY: 0.8})]
     comparison = comparison_of(*runs)

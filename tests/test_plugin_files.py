@@ -66,3 +66,16 @@ def test_a_model_is_loaded_with_its_file(trained: Trained) -> None:
         ganzoo.load(trained.run)
     loaded = ganzoo.load(trained.run, plugins=[trained.file])
     assert loaded.sample(2).shape == (2, 1, 28, 28)
+
+
+def test_a_refused_continuation_names_the_file_in_the_command_that_works(trained: Trained) -> None:
+    again = f"ganzoo --plugin {trained.file} run --resume {trained.run}"
+    for asked, hint in (
+        (["--steps", "1"], f"Train it further with: {again} --steps 2"),
+        (["--steps", "2", "--seed", "9"], f"Continue it as it is with: {again}"),
+        (["--steps", "2", "--data", "mnist"], f"Leave it out: {again}"),
+    ):
+        arguments = ["--plugin", str(trained.file), "run", "--resume", str(trained.run), *asked]
+        refused = CliRunner().invoke(cli, arguments)
+        assert refused.exit_code == 2
+        assert f"{hint}\n" in refused.stderr

@@ -91,6 +91,8 @@ def _spreads(comparison: Comparison, place: int, mark: str) -> Iterator[str]:
     """Mean, deviation, extremes and every value of each score of one group."""
     runs = comparison.groups[place].runs
     yield f"{mark}: {len(runs)} runs, sd with n - 1"
+    for seed in comparison.groups[place].repeated:
+        yield f"   seed {seed} is there more than once: runs that are no further draws lessen sd"
     seeds = ["run" if run.seed is None else f"seed {run.seed}" for run in runs]
     rows = []
     for name, spreads in comparison.scores.items():

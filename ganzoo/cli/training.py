@@ -163,12 +163,13 @@ def _conclude(
     from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.reporting import clock
+    from ganzoo.resume import continuing
     from ganzoo.scoring import quick_metrics, score_run
 
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         click.echo(f"Stopped by {name} after turn {outcome.step:,}; everything is saved.", err=True)
-        again = f"{invocation(task.registry.plugins)} run --resume {folder.typed}"
+        again = continuing(folder, task.registry.plugins)
         click.echo(f"Continue with: {again}", err=True)
         return
     if not quiet:

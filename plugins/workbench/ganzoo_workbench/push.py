@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from ganzoo.card import Publication, model_card
+from ganzoo.discovery import invocation
 from ganzoo.errors import UserError, in_one_line
 from ganzoo.export import CARD, CONFIG, PICTURES, WEIGHTS
 from ganzoo.files import whole_file
 from ganzoo.loaded import load, model_folder
 from ganzoo.repository import FILES, PATIENCE, Repository, files_of, hub, quiet, refusal
+from ganzoo.resume import continuing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -79,9 +81,9 @@ def pack(run: RunFolder, registry: Registry, publication: Publication) -> Parcel
     if run.is_run() and loaded.step < steps:
         raise UserError(
             f"{run.path} is unfinished: {loaded.step:,} of {steps:,} turns",
-            hint=f"Finish it with: ganzoo run --resume {run.typed}\n"
+            hint=f"Finish it with: {continuing(run, registry.plugins)}\n"
             "Or push the model as it is: "
-            f"ganzoo push {quote(str(run.model))} {publication.repository}",
+            f"{invocation(registry.plugins)} push {quote(str(run.model))} {publication.repository}",
         )
     model = model_folder(run.path)
     pictures = {name: run.path / name for name in PICTURES if (run.path / name).is_file()}

@@ -159,7 +159,8 @@ def _check_runs(
     for each in planned.cells:
         run = folder.run(sweep.entry(each.cell))
         if run.is_run():
-            refuse_differences(run, resolve(registry, None, files=[run.settings]), each.settings)
+            saved = resolve(registry, None, files=[run.settings])
+            refuse_differences(run, saved, each.settings, registry.plugins)
         elif run.path.exists() and not (run.path.is_dir() and is_unused(run.path)):
             raise UserError(f"{run.path} holds something else: it is not empty and no run")
 
