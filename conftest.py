@@ -1,4 +1,4 @@
-"""What the tests of the host and of every plugin share: one thread, and a cache of their own."""
+"""What the tests of the host and of every plugin share: one thread, a cache, a small run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from small_runs import train_small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,3 +24,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANZOO_CACHE", str(cache))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """A run of ``small_runs`` that is not to be changed."""
+    folder = tmp_path_factory.mktemp("small") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANZOO_CACHE", str(cache))
+        train_small(folder)
+    return folder

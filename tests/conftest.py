@@ -1,12 +1,17 @@
-"""Plugins, presets and registries that a test makes for itself."""
+"""Plugins and registries that a test makes for itself, and what strangers leave."""
 
 from __future__ import annotations
 
+import pickle
+import shutil
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bombs import Bomb
+from toy_parts import OFFERS, PRESETS
 
 from ganzoo import hookimpl, plugins
 from ganzoo.plugins import Plugin, Plugins
@@ -14,7 +19,6 @@ from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +76,18 @@ def write_package(
 
 
 @pytest.fixture
+def toys(
+    make_registry: Callable[..., Registry],
+    offering: Callable[..., ModuleType],
+    write_package: Callable[[str, Mapping[str, str]], str],
+) -> Registry:
+    """A registry of ``toy_parts`` alone."""
+    for package, files in PRESETS.items():
+        write_package(package, files)
+    return make_registry({"acme:toy": offering(**OFFERS)})
+
+
+@pytest.fixture
 def registry() -> Registry:
     """A registry of no plugin."""
     return Registry(Plugins())
@@ -85,3 +101,21 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HOME", str(cache / "huggingface"))
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache / "datasets")
     return cache
+
+
+@pytest.fixture
+def strangers_run(small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of a stranger, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(small_run, tmp_path / "run", symlinks=True)
+    return Path("run")
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """What is there if a bomb went off."""
+    trace = tmp_path / "went-off"
+    pickle.loads(pickle.dumps(Bomb(trace)))
+    assert trace.exists(), "the bomb works"
+    trace.unlink()
+    return trace

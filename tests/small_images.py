@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import datasets
@@ -28,6 +29,11 @@ def encoded(image, kind="PNG", **options):
     return stream.getvalue()
 
 
+def png(value: int) -> bytes:
+    """The file of a grey image of one value."""
+    return encoded(picture(color=value))
+
+
 def write(path: Path, image=None, **options) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     (image or picture()).save(path, **options)
@@ -41,7 +47,16 @@ def tabular(tmp_path, columns, features=None, name="data.parquet"):
 
 
 def pngs(count):
-    return [{"bytes": encoded(picture(color=number)), "path": None} for number in range(count)]
+    return [{"bytes": png(number), "path": None} for number in range(count)]
+
+
+def pack(path: Path, members: dict[str, bytes]) -> None:
+    """A tar of these members, by their names."""
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
 
 
 def load(path, registry, **settings) -> Any:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import huggingface_hub
 import pytest
-from small_runs import train_small
 
 from ganzoo import UserError, load
 from ganzoo.card import Publication, model_card
@@ -23,13 +22,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Loaded:
+def trained(small_run: Path) -> Loaded:
     """The model of a run that is not to be changed."""
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANZOO_CACHE", str(cache))
-        train_small(folder)
-    return load(folder)
+    return load(small_run)
 
 
 @pytest.fixture

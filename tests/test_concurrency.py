@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from small_runs import SMALL, given
+from two_processes import launched
 
 from ganzoo import UserError, task
 from ganzoo.claim import LOCK, TakenError, claimed, is_unused
@@ -429,27 +430,15 @@ def test_a_run_may_be_sampled_while_it_trains() -> None:
 
 
 @pytest.mark.slow
-def test_under_a_launcher_rank_0_holds_the_folder_and_all_are_refused_together() -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
-    launch += ["--num_processes", "2", "--main_process_port", "29577", "-m", "ganzoo"]
-    arguments = ["run", "dcgan", "--out", "x", "--steps", "2", *given(SMALL)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-
-    def launched() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*launch, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
+def test_under_a_launcher_rank_0_holds_the_folder_and_all_are_refused_together(
+    tmp_path: Path,
+) -> None:
+    words = ["-m", "ganzoo", "run", "dcgan", "--out", "x", "--steps", "2", *given(SMALL)]
     with claimed(Path("x")):
-        refused = launched()
+        refused = launched(tmp_path, *words, port=29577)
     assert refused.returncode != 0
     assert refused.stderr.count("error: x is being trained by another process") == 1
     assert not Path("x").exists()
-    trained = launched()
+    trained = launched(tmp_path, *words, port=29577)
     assert trained.returncode == 0, trained.stderr
     assert not Path("x", LOCK).exists()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import datasets
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
-from small_images import encoded, load, picture, pngs, tabular, write
+from small_images import load, pack, picture, png, pngs, tabular, write
 
 from ganzoo import UserError
 from ganzoo.data import (
@@ -109,17 +107,8 @@ def test_a_csv_of_paths_is_read_when_its_column_is_named(tmp_path, registry):
 
 
 def test_arrow_and_webdataset_files_are_read(tmp_path, registry):
-    import tarfile
-
-    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
-        for number in range(2):
-            for suffix, content in (
-                ("png", encoded(picture(color=number))),
-                ("cls", b"%d" % number),
-            ):
-                member = tarfile.TarInfo(f"{number}.{suffix}")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
+    members = {"0.png": png(0), "0.cls": b"0", "1.png": png(1), "1.cls": b"1"}
+    pack(tmp_path / "shard.tar", members)
     images = load(tmp_path / "shard.tar", registry)
     assert images.labels.tolist() == [0, 1]
     table = datasets.Dataset.from_dict(

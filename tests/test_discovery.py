@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from distributions import write_distribution
 
 from ganzoo import UserError
 from ganzoo.discovery import discover, survey
@@ -32,12 +33,7 @@ def install(tmp_path, monkeypatch):
     added = set(sys.modules)
 
     def put(distribution: str, name: str, text: str, module: str) -> None:
-        info = site / f"{distribution.replace('-', '_')}-1.5.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n"
-        )
-        (info / "entry_points.txt").write_text(f"[ganzoo.plugins]\n{name} = {module}\n")
+        write_distribution(site, distribution, "1.5", **{name: module})
         (site / f"{module}.py").write_text(text.replace("{name}", name).replace("{module}", module))
 
     yield put

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from two_processes import launched, run
 
 HERE = Path(__file__).parent
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
 
 pytestmark = pytest.mark.slow
-
-
-def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    settings = {
-        **os.environ,
-        "ACCELERATE_USE_CPU": "true",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(HERE),
-        **environment,
-    }
-    return subprocess.run(
-        command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
-def launched(
-    cwd: Path, *arguments: str, port: int, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    command = [*LAUNCH, "--main_process_port", str(port), *arguments]
-    return run(command, cwd, **environment)
 
 
 @pytest.fixture(scope="module", params=["plain", "sync", "late"])
@@ -147,16 +125,6 @@ def test_two_processes_train_twice_from_python(tmp_path: Path) -> None:
         "train.batch_size": 8,
         "train.precision": "fp32",
     }
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
-    launch += ["--num_processes", "2", "--main_process_port", "29595", str(program)]
-    done = subprocess.run(
-        [*launch, json.dumps(small)],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = launched(tmp_path, str(program), json.dumps(small), port=29595)
     assert done.returncode == 0, done.stderr
     assert all((tmp_path / out / "scores.json").is_file() for out in ("one", "two"))

@@ -13,31 +13,24 @@ from typing import TYPE_CHECKING, Any
 import huggingface_hub
 import pytest
 import torch
-from click.testing import CliRunner
+from commands import ganzoo
 from hub_stand_in import serving, use
-from small_runs import train_small
 
 from ganzoo import UserError, load
-from ganzoo.cli import cli
 from ganzoo.repository import Repository, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from click.testing import Result
     from hub_stand_in import StandIn
 
 NAME = "ada/infogan-mnist"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, bytes]:
+def model(small_run: Path) -> dict[str, bytes]:
     """The files of a small exported model."""
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANZOO_CACHE", str(cache))
-        train_small(folder)
-    return {path.name: path.read_bytes() for path in (folder / "model").iterdir()}
+    return {path.name: path.read_bytes() for path in (small_run / "model").iterdir()}
 
 
 @pytest.fixture
@@ -51,13 +44,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         yield hub
 
 
-def command(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
-
-
 def refused(*arguments: str) -> str:
     """What a command that must end in one clear message says."""
-    result = command(*arguments)
+    result = ganzoo(*arguments)
     assert result.exit_code == 2, (result.exception, result.output)
     assert result.stderr.startswith("error: ")
     assert all(line.isprintable() for line in result.stderr.splitlines())
@@ -101,7 +90,7 @@ def test_commands_take_a_repository_and_write_here(
         ["traverse", NAME, "--rows", "1", "--code", "slant"],
         ["eval", NAME, "--images", "100", "--metric", "information"],
     ):
-        result = command(*arguments)
+        result = ganzoo(*arguments)
         assert result.exit_code == 0, result.output
     made = {path.name for path in Path("ada-infogan-mnist").iterdir()}
     assert made == {"sample.png", "traverse-slant.png", "traverse-slant.gif", "scores.json"}

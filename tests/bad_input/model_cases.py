@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import struct
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from bad_input.case import RUN, Case, Make, change, file, remove
+from checkpoint_files import change_state
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _CONFIG = "model/config.json"
 _WEIGHTS = "model/model.safetensors"
-_STATE = "checkpoints/step-000002/state.pt"
-_MANIFEST = "checkpoints/step-000002/manifest.json"
+_CHECKPOINT = "checkpoints/step-000002"
 _SAMPLE = "sample run"
 _RESUME = "run --resume run --steps 3"
 _BIAS = "generator.layers.0.bias"
@@ -77,13 +76,7 @@ def _model(name: str, make: Make, says: str) -> Case:
 
 def _other_networks(here: Path) -> None:
     """A whole checkpoint, but of a model without q."""
-    state_file, manifest = here / RUN / _STATE, here / RUN / _MANIFEST
-    state = torch.load(state_file, weights_only=True)
-    del state["networks"]["q"]
-    torch.save(state, state_file)
-    document = json.loads(manifest.read_text())
-    document["sha256"]["state.pt"] = hashlib.sha256(state_file.read_bytes()).hexdigest()
-    manifest.write_text(json.dumps(document))
+    change_state(here / RUN / _CHECKPOINT, "state.pt", lambda state: state["networks"].pop("q"))
 
 
 def _no_model(here: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from bad_input.case import Make, change, remove
 from bad_input.model_cases import json_file, put, without
+from checkpoint_files import flipped
 
 from ganzoo import checkpoint
 
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 _FOLDER = "checkpoints/step-000002"
 _STATE, _RANK = f"{_FOLDER}/state.pt", f"{_FOLDER}/rank-000.pt"
 _MANIFEST = f"{_FOLDER}/manifest.json"
-
-
-def flip(content: bytes) -> bytes:
-    """The bytes with a flipped bit in their middle."""
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
 def swap(here: Path) -> None:
@@ -36,8 +31,8 @@ def swap(here: Path) -> None:
 DAMAGES: dict[str, tuple[Make, str]] = {
     "a state that breaks off": (change(_STATE, lambda c: c[:-9]), "state.pt is not what was wri"),
     "a state of nothing": (change(_STATE, lambda _: b""), "state.pt is not what was written"),
-    "a state with a flipped bit": (change(_STATE, flip), "state.pt is not what was written"),
-    "a rank with a flipped bit": (change(_RANK, flip), "rank-000.pt is not what was written"),
+    "a state with a flipped bit": (change(_STATE, flipped), "state.pt is not what was written"),
+    "a rank with a flipped bit": (change(_RANK, flipped), "rank-000.pt is not what was written"),
     "files that changed places": (swap, "is not what was written"),
     "no state": (remove(_STATE), "state.pt is missing"),
     "no state of a rank": (remove(_RANK), "rank-000.pt is missing"),

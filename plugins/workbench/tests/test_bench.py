@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from builders import loss_part, make_trainer, part, settings_of
-from click.testing import CliRunner
+from commands import ganzoo
 from PIL import Image
 from small_runs import SMALL, given
 from torch import Tensor, nn
 
 from ganzoo import Context, Loss, Model, Pass, Phase
-from ganzoo.cli import cli
 from ganzoo.counting import counted
 from ganzoo_workbench import laps, throughput
 from ganzoo_workbench.laps import Laps
@@ -27,8 +26,6 @@ from ganzoo_workbench.throughput import WARM_UP, WINDOWS, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from click.testing import Result
 
     from ganzoo.training import Trainer
 
@@ -44,10 +41,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _small_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganzoo_workbench.machine._SIDES", {"cpu": 16})
     monkeypatch.setattr("ganzoo_workbench.machine._SECONDS", 1e-3)
-
-
-def ganzoo(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
 
 
 class Copier(Model):

@@ -15,7 +15,6 @@ import torch
 from click.testing import CliRunner
 from hub_stand_in import serving, use
 from PIL import Image
-from small_runs import train_small
 
 from ganzoo import load
 from ganzoo.cli import cli
@@ -31,21 +30,11 @@ SENT = {"README.md", "config.json", "model.safetensors", "samples.png", "travers
 GIVEN = {".gitattributes"}
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """A run that is not to be changed."""
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANZOO_CACHE", str(cache))
-        train_small(folder)
-    return folder
-
-
 @pytest.fixture
-def hub(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+def hub(tmp_path: Path, small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A stand-in for the Hub, and a working folder with nothing but a run."""
     here = tmp_path / "here"
-    shutil.copytree(trained, here / "run")
+    shutil.copytree(small_run, here / "run")
     monkeypatch.chdir(here)
     with serving() as hub:
         use(hub, monkeypatch, tmp_path / "hub-cache")

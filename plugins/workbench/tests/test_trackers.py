@@ -18,6 +18,7 @@ from builders import lines_of
 from click.testing import CliRunner
 from PIL import Image
 from small_runs import SMALL, given
+from somebody import HOST, PERSON, become_somebody, secrets_in
 
 import ganzoo
 from ganzoo import scoring
@@ -38,7 +39,6 @@ needs_tensorboard = pytest.mark.skipif(
     "tensorboard" not in map(str, get_available_trackers()) or not hasattr(GeneralTracker, "start"),
     reason="needs pip install 'torch-ganzoo[tensorboard]'",
 )
-PERSON, HOST, TOKEN = "ada-lovelace", "difference-engine", "hf_canaryCanaryCanary"
 
 
 @pytest.fixture(autouse=True)
@@ -239,11 +239,7 @@ def test_who_is_told_may_change_when_a_run_is_continued(monkeypatch: pytest.Monk
 def test_files_for_tensorboard_tell_neither_where_nor_who(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    variables = {"USER": PERSON, "LOGNAME": PERSON, "HOSTNAME": HOST, "HF_TOKEN": TOKEN}
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(socket, "gethostname", lambda: HOST)
-    monkeypatch.setattr("platform.node", lambda: HOST)
+    become_somebody(monkeypatch)
     (tmp_path / PERSON).mkdir()
     monkeypatch.chdir(tmp_path / PERSON)
     assert train(2, *TENSORBOARD).exit_code == 0
@@ -254,12 +250,7 @@ def test_files_for_tensorboard_tell_neither_where_nor_who(
     assert event_file_writer.socket is socket
     files = [path for path in Path("x/tensorboard").rglob("*") if path.is_file()]
     assert len([path for path in files if "tfevents" in path.name]) == 3
-    secrets = {str(tmp_path), PERSON, HOST, TOKEN}
-    secrets |= {text for text in os.environ.values() if len(text) >= 10}
-    for path in files:
-        assert not any(secret in str(path) for secret in secrets), path
-        content = path.read_bytes()
-        assert [secret for secret in secrets if secret.encode() in content] == [], path
+    assert secrets_in(files, tmp_path) == []
 
 
 class Recorder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -12,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from click.testing import CliRunner
+from checkpoint_files import change_state
+from commands import ganzoo
 from small_runs import SMALL, given
 
 from ganzoo.checkpoint import Checkpoint
-from ganzoo.cli import cli
 from ganzoo_workbench.replay import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from click.testing import Result
 
 SETTINGS = given(
     [*SMALL, "train.checkpoint_every=3", "train.report_every=4", "train.ema_decay=0.9"]
@@ -32,10 +30,6 @@ SETTINGS = given(
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def ganzoo(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
 
 
 def run_to(step: int) -> None:
@@ -50,16 +44,6 @@ def content(folder: Path) -> dict[str, tuple[int, bytes]]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def change_checkpoint(path: Path, name: str, change: Callable[[Any], object]) -> None:
-    """Change a state and make the manifest fit it, as if the run had come to it."""
-    state = torch.load(path / name, weights_only=True)
-    change(state)
-    torch.save(state, path / name)
-    manifest = json.loads((path / "manifest.json").read_text())
-    manifest["sha256"][name] = hashlib.sha256((path / name).read_bytes()).hexdigest()
-    (path / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_a_run_is_made_again_to_the_bit_and_left_as_it_is() -> None:
@@ -107,8 +91,8 @@ def test_tensors_that_differ_are_named_with_the_size_of_the_difference() -> None
         state["networks"]["generator"][name].view(-1)[0] += 0.5
 
     path = Path("x/checkpoints/step-000006")
-    change_checkpoint(path, "state.pt", disturb_first)
-    change_checkpoint(path, "rank-000.pt", lambda state: state["counts"].update(extra=3))
+    change_state(path, "state.pt", disturb_first)
+    change_state(path, "rank-000.pt", lambda state: state["counts"].update(extra=3))
     result = ganzoo("verify", "x")
     assert result.exit_code == 1, result.output
     lines = result.stdout.splitlines()

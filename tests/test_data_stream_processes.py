@@ -1,0 +1,168 @@
+"""Processes that decode a stream ahead: how they end, and how little they hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+from small_images import encoded, tabular
+from small_streams import CPU, go_on, shards, stream
+
+from ganzoo import UserError
+from ganzoo.data.ahead import Ahead, _ahead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("caches")
+
+DECODING = """
+import os, signal, sys, time
+from pathlib import Path
+import torch
+from ganzoo.data import Feed, open_source, open_stream
+from ganzoo.plugins import Plugins
+from ganzoo.registry import Registry
+from ganzoo.schema import DataSettings
+from ganzoo.signals import stop_signals
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
+settings = DataSettings(name=sys.argv[1], stream=True, workers=1)
+source = open_source(settings, Registry(Plugins()), "train")
+feed = Feed(open_stream(source, settings), {}, 0, torch.device("cpu"))
+with stop_signals() as received:
+    feed.batch(0, 4, slice(0, 4))
+    print("streaming", *Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+    sys.stdout.flush()
+    while not received:
+        time.sleep(0.01)
+    for turn in range(1, 40):
+        feed.batch(turn * 4, 4, slice(0, 4))
+    print("finished")
+    if received[0] == signal.SIGHUP:
+        sys.stdout.flush()
+        time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_all_processes_ends_a_stream_in_order(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A training is killed after SIGHUP here: what it leaves ends by itself."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", DECODING, str(shards(tmp_path / "data", [40, 40]))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert program.stdout is not None
+    word, worker = program.stdout.readline().split()
+    assert word == "streaming"
+    os.killpg(program.pid, number)
+    if number == signal.SIGHUP:
+        assert program.stdout.readline() == "finished\n"
+        program.kill()
+    said, errors = program.communicate(timeout=60)
+    if number != signal.SIGHUP:
+        assert (said, program.returncode, errors) == ("finished\n", 0, "")
+    deadline = time.monotonic() + 15
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def test_reading_ahead_may_be_ended_by_the_thread_that_reads() -> None:
+    """As it is where that thread happens to collect a stream that nobody holds any more."""
+    wanted, ended = threading.Event(), threading.Event()
+    errors: list[Exception] = []
+
+    def items() -> Iterator[int]:
+        yield 0
+        wanted.wait()
+        try:
+            reading.close()
+        except RuntimeError as error:
+            errors.append(error)
+        ended.set()
+        yield 1
+
+    reading = _ahead(items(), 1)
+    assert next(reading) == 0
+    wanted.set()
+    assert ended.wait(10)
+    assert not errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+def test_a_killed_process_that_decodes_is_one_clear_line(tmp_path: Path) -> None:
+    ahead = Ahead(stream(shards(tmp_path / "data", [40]), workers=1), 0, CPU)
+    ahead.batch(0, 4, slice(0, 4))
+    [worker] = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    os.kill(int(worker), signal.SIGKILL)
+    time.sleep(0.5)
+    with pytest.raises(UserError, match=r"a process that decodes '.*data' has ended"):
+        go_on(ahead, 40)
+
+
+LIMITED = """
+import os, resource, sys
+from pathlib import Path
+import torch
+from ganzoo.data import Feed, open_source, open_stream
+from ganzoo.plugins import Plugins
+from ganzoo.registry import Registry
+from ganzoo.schema import DataSettings
+torch.set_num_threads(1)
+settings = DataSettings(name=sys.argv[1], stream=True, size=128, shuffle_buffer=64, workers=1)
+source = open_source(settings, Registry(Plugins()), "train")
+feed = Feed(open_stream(source, settings), {}, 0, torch.device("cpu"))
+feed.batch(0, 32, slice(0, 32))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+workers = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+# From here on the process may take far less memory than the images of an epoch would fill.
+used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (used + 2**26, used + 2**26))
+for turn in range(1, 64):
+    feed.batch(turn * 32, 32, slice(0, 32))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, *workers)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks at memory in /proc")
+def test_a_set_larger_than_memory_streams(tmp_path: Path) -> None:
+    """2,000 images of 128 x 128 x 3 are 98 MB; the process may take 64 MiB and takes far less."""
+    generator = np.random.default_rng(0)
+    for number in range(10):
+        noise = generator.integers(0, 255, (200, 16, 16, 3), np.uint8)
+        photos = [encoded(Image.fromarray(each).resize((128, 128)), "JPEG") for each in noise]
+        rows = [{"bytes": each, "path": None} for each in photos]
+        tabular(tmp_path, {"image": rows}, {"image": datasets.Image()}, f"train-{number}.parquet")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "*.parquet")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    grown, *workers = map(int, done.stdout.split())
+    assert grown < 48 * 1024, "kilobytes"
+    assert len(workers) == 1
+    assert not Path(f"/proc/{workers[0]}").exists(), "it ends with the training"
