@@ -67,6 +67,12 @@ class AugmentationConsistency(Loss):
         sharpness: Annotated[float, Gt(0)] = setting(
             2.0, "factor of the readings before they become targets"
         )
+        sharpen: Window | None = setting(
+            None,
+            "[from, to] in turns: sharpness moves linearly from its value to sharpen_to, so that "
+            "readings do not confirm themselves before categories have formed; left out: never",
+        )
+        sharpen_to: Annotated[float, Gt(0)] = setting(2.0, "sharpness at the end of sharpen")
         settle: Window | None = setting(
             None,
             "[from, to] in turns, once categories have formed: targets cease to be even, and views "
@@ -77,6 +83,7 @@ class AugmentationConsistency(Loss):
         )
 
         def __post_init__(self) -> None:
+            check_window("sharpen", self.sharpen)
             check_window("settle", self.settle)
 
     needs = ("discriminator", "q")
@@ -106,7 +113,7 @@ class AugmentationConsistency(Loss):
         for name in self.codes:
             one, other = first[name].float(), second[name].float()
             both = torch.cat([one, other])
-            to_one, to_other = self.targets(both, 1 - self.settled_at(pass_.draw.step)).chunk(2)
+            to_one, to_other = self.targets(both, pass_.draw.step).chunk(2)
             value = (cross_entropy(one, to_other) + cross_entropy(other, to_one)) / 2
             total = total + value
             used = mean(one.detach().softmax(1).mean(0))
@@ -133,14 +140,21 @@ class AugmentationConsistency(Loss):
         settle: Window | None = self.config.settle
         return 0.0 if settle is None else share_of(settle, step)
 
+    def sharpness_at(self, step: int) -> float:
+        """The factor of the readings in turn ``step``."""
+        start, sharpen = self.config.sharpness, self.config.sharpen
+        share = 0.0 if sharpen is None else share_of(sharpen, step)
+        return float(start + (self.config.sharpen_to - start) * share)
+
     @torch.no_grad()
-    def targets(self, logits: Tensor, balance: float = 1.0) -> Tensor:
+    def targets(self, logits: Tensor, step: int = 0) -> Tensor:
         """Probabilities (n, k) near the sharpened readings that use each category alike.
 
         Alternating normalisation of rows and columns (Sinkhorn and Knopp 1967), over the global
-        batch; a ``balance`` below 1 goes that share of the way in each round.
+        batch; while categories settle, it goes a shrinking part of the way in each round.
         """
-        scores: Tensor = self.config.sharpness * logits
+        scores: Tensor = self.sharpness_at(step) * logits
+        balance = 1 - self.settled_at(step)
         for _ in range(ROUNDS if balance else 0):
             used = mean(scores.softmax(1).mean(0))
             scores = scores - balance * used.clamp(min=LEAST_USE).log()

@@ -176,13 +176,24 @@ def test_once_settled_targets_are_not_made_even_and_views_are_narrower() -> None
     assert [loss.settled_at(step) for step in (0, 100, 150, 200, 900)] == [0, 0, 0.5, 1, 1]
     assert make()[0].settled_at(10**6) == 0
     logits = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) + torch.arange(4.0)
-    assert torch.equal(loss.targets(logits, 0.0), (2 * logits).softmax(1))
+    assert torch.equal(loss.targets(logits, 200), (2 * logits).softmax(1))
     unevenness = [
-        loss.targets(logits, balance).mean(0).sub(0.25).abs().max() for balance in (1.0, 0.5, 0.0)
+        loss.targets(logits, step).mean(0).sub(0.25).abs().max() for step in (100, 150, 200)
     ]
     assert unevenness == sorted(unevenness)
     with pytest.raises(ValueError, match="settle must be"):
         make(settle=(5, 5))
+
+
+def test_targets_grow_sharper_as_the_setting_says() -> None:
+    loss, _ = make(sharpness=1.5, sharpen=(100, 200), sharpen_to=3.0)
+    assert [loss.sharpness_at(step) for step in (0, 100, 150, 900)] == [1.5, 1.5, 2.25, 3.0]
+    assert make(sharpness=1.5, sharpen_to=3.0)[0].sharpness_at(10**6) == 1.5
+    logits = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    surest = [loss.targets(logits, step).max(1).values.mean() for step in (100, 150, 200)]
+    assert surest == sorted(surest)
+    with pytest.raises(ValueError, match="sharpen must be"):
+        make(sharpen=(5, 5))
 
 
 def test_views_keep_the_settled_share_of_their_reach() -> None:
