@@ -191,7 +191,8 @@ def test_a_killed_rank_is_named_by_the_one_that_is_left(
     assert damaged == []
     told = run.told()
     assert f"error: rank {1 - lost} of 2 stops: rank {lost} has died or does not answer" in told
-    assert f"The checkpoint of turn {found.step} is whole; continue with: ganzoo run" in told
+    again = "continue with: ganzoo --plugin faulty.py run --resume x"
+    assert f"The checkpoint of turn {found.step} is whole; {again}" in told
     assert "RuntimeError" not in told
 
 
