@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import environment
 from ganzoo.export import packages
+from ganzoo.freed import freed_memory_kept
 from ganzoo.stopwatch import synchronise
 from ganzoo_workbench.quartiles import Quartiles
 
@@ -47,11 +48,15 @@ Round = dict[str, Timing]
 def alternate(
     turns: dict[str, Turn], a_window: int, rounds: int, device: torch.device
 ) -> list[Round]:
-    """Windows of turns of each, ``rounds`` times; every other round in the opposite order."""
+    """Windows of turns of each, ``rounds`` times; every other round in the opposite order.
+
+    Freed memory is kept for all of them, as in a training of ganzoo.
+    """
     timed = []
-    for number in range(rounds):
-        names = list(turns) if number % 2 == 0 else list(reversed(turns))
-        timed.append({name: _time(turns[name], a_window, device) for name in names})
+    with freed_memory_kept(device):
+        for number in range(rounds):
+            names = list(turns) if number % 2 == 0 else list(reversed(turns))
+            timed.append({name: _time(turns[name], a_window, device) for name in names})
     return timed
 
 

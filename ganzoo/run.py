@@ -13,6 +13,7 @@ from ganzoo.distributed import together
 from ganzoo.errors import UserError
 from ganzoo.export import packages
 from ganzoo.files import whole_file
+from ganzoo.freed import freed_memory_kept
 from ganzoo.loop import Loop, Outcome
 from ganzoo.peers import told_when_lost
 from ganzoo.reporting import EventsFile, MetricsFile, Observer
@@ -93,7 +94,12 @@ def train(
         watchers = [metrics, EventsFile(folder.events), *observers, *invite(run)]
         if plan.settings.train.keep_best:
             watchers.append(BestCheckpoint(folder, Score.parse(plan.settings.train.keep_best)))
-    with stop_signals() as received, writing(folder.path), told_when_lost(folder, registry.plugins):
+    with (
+        stop_signals() as received,
+        writing(folder.path),
+        told_when_lost(folder, registry.plugins),
+        freed_memory_kept(launch.accelerator.device),
+    ):
         return Loop(run, trainer, watchers).run(received)
 
 

@@ -11,6 +11,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 
 from ganzoo.draw import generator_for
+from ganzoo.freed import freed_memory_kept
 from ganzoo.run import decode_once
 from ganzoo.stopwatch import synchronise
 from ganzoo.training import Trainer
@@ -94,12 +95,13 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     trainer.step = _ramped(assembly)
     forget_peak(accelerator.device)
     flop = _count(trainer, min(_period(assembly), _MOST_COUNTED))
-    each = _warm_up(trainer)
-    memory = peak_memory(accelerator.device)
     precisions: dict[str, None] = dict.fromkeys(("fp32", precision))
-    products = {name: MatrixProduct(accelerator.device, _TYPES[name]) for name in precisions}
-    sizes = broadcast_object_list([_sizes(turns or max(int(_SECONDS / each), WINDOWS))])[0]
-    windows = [_window(trainer, size, products) for size in sizes]
+    with freed_memory_kept(accelerator.device):
+        each = _warm_up(trainer)
+        memory = peak_memory(accelerator.device)
+        products = {name: MatrixProduct(accelerator.device, _TYPES[name]) for name in precisions}
+        sizes = broadcast_object_list([_sizes(turns or max(int(_SECONDS / each), WINDOWS))])[0]
+        windows = [_window(trainer, size, products) for size in sizes]
     rates = [sum(flop.values()) / window.seconds for window in windows]
     own = [window.rates[precision] for window in windows]
     return Throughput(
