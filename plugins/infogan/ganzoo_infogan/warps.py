@@ -1,4 +1,4 @@
-"""Random views of images: an affine map and a smooth bend."""
+"""Random views of images: affine maps."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn.functional import affine_grid, grid_sample, interpolate
+from torch.nn.functional import affine_grid, grid_sample
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-KNOTS = 4
-"""Points along each side between which a bend is smooth."""
-
-NUMBERS = 6 + 2 * KNOTS**2
+NUMBERS = 6
 """Random numbers that one view takes."""
 
 
@@ -30,8 +27,6 @@ class Warp:
     """Horizontal move per height."""
     shift: float = 0.0
     """Share of half the side, so of the coordinates from -1 to 1."""
-    bend: float = 0.0
-    """The same, for each of ``KNOTS`` x ``KNOTS`` points by itself, smooth in between."""
 
     def scaled(self, share: float) -> Warp:
         """The same with ``share`` of every reach."""
@@ -40,7 +35,7 @@ class Warp:
     def maps(self, chance: Tensor) -> Tensor:
         """Affine maps (n, 2, 3) from a view's coordinates to its image's.
 
-        ``chance`` is U(0, 1) of shape (n, 6).
+        ``chance`` is U(0, 1) of shape (n, :data:`NUMBERS`).
         """
         turn, wide, high, lean, right, down = (2 * chance - 1).unbind(1)
         angle = torch.deg2rad(self.rotate * turn)
@@ -55,11 +50,6 @@ class Warp:
 
         ``chance`` is U(0, 1) of shape (n, :data:`NUMBERS`).
         """
-        grid = affine_grid(self.maps(chance[:, :6]), list(images.shape), align_corners=False)
-        if self.bend:
-            moves = self.bend * (2 * chance[:, 6:] - 1).view(-1, 2, KNOTS, KNOTS)
-            size = images.shape[-2:]
-            smooth = interpolate(moves, size=size, mode="bicubic", align_corners=False)
-            grid = grid + smooth.permute(0, 2, 3, 1)
+        grid = affine_grid(self.maps(chance), list(images.shape), align_corners=False)
         moved = grid_sample(images - background, grid, align_corners=False)
         return moved + background
