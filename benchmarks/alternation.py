@@ -56,11 +56,12 @@ def alternate(
     with freed_memory_kept(device):
         for number in range(rounds):
             names = list(turns) if number % 2 == 0 else list(reversed(turns))
-            timed.append({name: _time(turns[name], a_window, device) for name in names})
+            timed.append({name: time_window(turns[name], a_window, device) for name in names})
     return timed
 
 
-def _time(turn: Turn, count: int, device: torch.device) -> Timing:
+def time_window(turn: Turn, count: int, device: torch.device) -> Timing:
+    """The mean over ``count`` turns in a row."""
     synchronise(device)
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(count):

@@ -166,7 +166,7 @@ WGAN = ["loss.adversarial.weight=0", "loss.wasserstein.weight=1", "loss.gradient
         ("infogan", "mnist", [*SMALL, "model.routing=joint", "model.init=openai"]),
         ("infogan", "mnist", [*SMALL, "train.share_fakes=true", "train.ema_decay=0.9"]),
         ("infogan", "mnist", [*SMALL, *WGAN, "model.discriminator_norm=none"]),
-        ("infogan", "mnist-augment", [*SMALL, "loss.augmentation_consistency.perturb_from=0"]),
+        ("infogan", "mnist-augment", SMALL),
         ("infogan", "svhn", ["train.batch_size=4"]),
     ],
 )

@@ -105,17 +105,18 @@ def test_every_way_to_wait_is_seen(wait: Callable[[Tensor], object]) -> None:
 
 @pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
 @pytest.mark.parametrize(
-    ("model", "further"),
+    ("model", "preset", "further"),
     [
-        ("dcgan", []),
-        ("infogan", []),
-        ("infogan", ["train.share_fakes=true", "train.ema_decay=0.9"]),
-        ("infogan", ["model.routing=joint", "prior.std=learned"]),
+        ("dcgan", "mnist", []),
+        ("infogan", "mnist", []),
+        ("infogan", "mnist", ["train.share_fakes=true", "train.ema_decay=0.9"]),
+        ("infogan", "mnist", ["model.routing=joint", "prior.std=learned"]),
+        ("infogan", "mnist-augment", ["loss.augmentation_consistency.perturb_from=0"]),
     ],
 )
-def test_a_turn_waits_for_nothing(model: str, further: list[str], bf16: bool) -> None:
+def test_a_turn_waits_for_nothing(model: str, preset: str, further: list[str], bf16: bool) -> None:
     assignments = [Assignment.parse(text) for text in (*SMALL, *further)]
-    plan = make_plan(Request(model, assignments=assignments), Registry(discover()))
+    plan = make_plan(Request(model, preset, assignments=assignments), Registry(discover()))
     images = decode(plan.source, plan.settings.data)
     accelerator: Any = LocalAccelerator(bf16=bf16)
     trainer = Trainer(plan.assembly, images, plan.settings.train, accelerator)

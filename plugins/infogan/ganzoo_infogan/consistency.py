@@ -46,20 +46,20 @@ class AugmentationConsistency(Loss):
     Wide views and even targets form the categories, and then hold them back: real classes are not
     equally frequent. ``settle`` says when that is over.
 
-    With ``perturb`` a third reading is drawn to the same target: that of a view with the small
-    change that moves its reading furthest (virtual adversarial training, Miyato et al. 2018; for
-    clusters: IMSAT, Hu et al. 2017). No random view turns a seven with a bar into one without,
-    but such a change does, so both fall into one category.
+    With ``perturb`` a third reading is drawn to the target as well: that of a view moved by one
+    step of this length up the slope of its cross-entropy, and so towards another category. It
+    is one step of virtual adversarial training (Miyato et al. 2018, which IMSAT, Hu et al. 2017,
+    has for clusters) against the other view's target. No random view turns a seven with a bar into
+    one without; a small change of pixels nearly does.
 
     The term belongs to the phase that trains ``q``. Reported, per code: ``consistency/<code>``, the
-    cross-entropy in nats of two views, and ``evenness/<code>``, the entropy of the mean reading, at
-    most that of the code; and of all codes together ``perturbed``, the cross-entropy of the changed
-    view.
+    cross-entropy in nats of two views, ``evenness/<code>``, the entropy of the mean reading, at
+    most that of the code, and ``perturbed/<code>``, the cross-entropy of the adversarial view.
     """
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
-        """Settings of the loss, beside its weight. All reaches go both ways, drawn evenly."""
+        """Settings of the loss, beside its weight. Reaches of views go both ways, drawn evenly."""
 
         rotate: Reach = setting(18.0, "views: largest rotation in degrees")
         scale: Annotated[float, Ge(0), Le(0.9)] = setting(
@@ -116,28 +116,36 @@ class AugmentationConsistency(Loss):
         return dict.fromkeys(reading, self.disagreement)
 
     def disagreement(self, pass_: Pass) -> Measured:
-        """The cross-entropy of each reading against the other one's even target, in nats."""
+        """The cross-entropy of each view's reading against the other's even target, in nats.
+
+        With ``perturb`` that of the adversarial view is added.
+        """
         images = pass_.batch["image"]
         first, second = (self.view(pass_, images) for _ in range(2))
         perturbs = bool(self.config.perturb) and pass_.draw.step >= self.config.perturb_from
-        first.requires_grad_(perturbs)
-        one, other = (self.read(pass_, view) for view in (first, second))
-        total, report, target = images.new_zeros(()), {}, {}
+        if perturbs:
+            first = first.detach().requires_grad_()
+        one, other = self.read(pass_, first), self.read(pass_, second)
+        to_one, to_other = {}, {}
         for name in self.codes:
             both = torch.cat([one[name], other[name]])
-            to_one, to_other = self.targets(both, pass_.draw.step).chunk(2)
-            value = (cross_entropy(one[name], to_other) + cross_entropy(other[name], to_one)) / 2
-            total, target[name] = total + value, to_other
+            to_one[name], to_other[name] = self.targets(both, pass_.draw.step).chunk(2)
+        ahead, back = apart(one, to_other), apart(other, to_one)
+        total, report = images.new_zeros(()), {}
+        for name in self.codes:
+            value = (ahead[name] + back[name]) / 2
+            total = total + value
             used = mean(one[name].detach().softmax(1).mean(0))
             report[f"consistency/{name}"] = value.detach()
             report[f"evenness/{name}"] = torch.special.entr(used).sum()
         if perturbs:
-            readings = self.read(pass_, self.worst_change(first, apart(one, target)))
-            worst = apart(readings, target)
-            total, report["perturbed"] = total + worst, worst.detach()
+            moved = self.adversarial(first, torch.stack([*ahead.values()]).sum())
+            for name, value in apart(self.read(pass_, moved), to_other).items():
+                total = total + value
+                report[f"perturbed/{name}"] = value.detach()
         return Measured(total, report)
 
-    def worst_change(self, views: Tensor, loss: Tensor) -> Tensor:
+    def adversarial(self, views: Tensor, loss: Tensor) -> Tensor:
         """The views (n, C, H, W), each moved by ``perturb`` to where ``loss`` grows the fastest."""
         slope = torch.autograd.grad(loss, views, retain_graph=True)[0].flatten(1)
         assert self.context.model is not None, "a loss is built for a model"
@@ -185,7 +193,6 @@ class AugmentationConsistency(Loss):
         return scores.softmax(1)
 
 
-def apart(readings: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-    """The cross-entropy of readings (n, k) against targets, in nats, summed over the codes."""
-    values = [cross_entropy(readings[name], target) for name, target in targets.items()]
-    return torch.stack(values).sum()
+def apart(readings: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The cross-entropy of each code's readings (n, k) against its targets, in nats."""
+    return {name: cross_entropy(readings[name], target) for name, target in targets.items()}

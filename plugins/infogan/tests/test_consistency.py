@@ -97,8 +97,12 @@ def test_views_stay_within_their_reach() -> None:
 # The loss
 
 
-def make(**config: Any) -> tuple[AugmentationConsistency, InfoGAN]:
-    codes = {"kind": "categorical(4)", "slant": "uniform(-1, 1)"}
+ONE_KIND = {"kind": "categorical(4)", "slant": "uniform(-1, 1)"}
+
+
+def make(
+    codes: dict[str, str] = ONE_KIND, **config: Any
+) -> tuple[AugmentationConsistency, InfoGAN]:
     prior = StructuredPrior(StructuredPrior.Config(size=3, codes=codes), Context(DATA))
     small = InfoGAN.Config(generator_channels=(8, 4), discriminator_channels=(4, 8), reader_width=8)
     model = InfoGAN(small, Context(DATA, prior=prior))
@@ -187,9 +191,7 @@ def test_targets_grow_sharper_as_the_setting_says() -> None:
         make(sharpen=(5, 5))
 
 
-def test_a_perturbed_view_is_as_far_off_as_the_setting_says_and_costs_more_than_a_random_one() -> (
-    None
-):
+def test_an_adversarial_view_is_as_far_as_was_set_and_costs_more_than_a_random_one() -> None:
     loss, model = make(perturb=0.5)
     nets = model.networks()
     generator = torch.Generator().manual_seed(0)
@@ -198,9 +200,9 @@ def test_a_perturbed_view_is_as_far_off_as_the_setting_says_and_costs_more_than_
     targets = {"kind": torch.eye(4)[torch.arange(8) % 4]}
 
     def cost(images: Tensor) -> Tensor:
-        return apart(loss.read(pass_, images), targets)
+        return apart(loss.read(pass_, images), targets)["kind"]
 
-    moved = loss.worst_change(views, cost(views))
+    moved = loss.adversarial(views, cost(views))
     span = model.image_range[1] - model.image_range[0]
     assert (moved - views).flatten(1).norm(dim=1).tolist() == pytest.approx([0.5 * span] * 8)
     assert not moved.requires_grad
@@ -209,18 +211,32 @@ def test_a_perturbed_view_is_as_far_off_as_the_setting_says_and_costs_more_than_
     assert cost(moved) > cost(views.detach() + 0.5 * span * random)
 
 
-def test_perturbed_views_begin_in_the_turn_that_the_setting_names_and_add_to_the_term() -> None:
+def test_adversarial_views_begin_in_the_turn_that_the_setting_names_and_add_to_the_term() -> None:
     still = {"rotate": 0, "scale": 0, "shear": 0, "shift": 0}
-    loss, model = make(perturb=0.5, perturb_from=10, **still)
+    two = {"kind": "categorical(4)", "style": "categorical(3)"}
+    loss, model = make(codes=two, perturb=0.5, perturb_from=10, **still)
     nets, images = model.networks(), torch.rand(16, 1, 8, 8)
     before, after = (measured(loss, images, nets, step) for step in (9, 10))
-    assert "perturbed" not in before.report
-    assert after.report["perturbed"] > after.report["consistency/kind"]
-    assert after.value == after.report["consistency/kind"] + after.report["perturbed"]
-    assert "perturbed" not in measured(make(**still)[0], images, nets, step=10).report
+    for code in two:
+        assert f"perturbed/{code}" not in before.report
+        assert after.report[f"perturbed/{code}"] > after.report[f"consistency/{code}"]
+    parts = [
+        after.report[f"{part}/{code}"] for part in ("consistency", "perturbed") for code in two
+    ]
+    assert after.value.item() == pytest.approx(torch.stack(parts).sum().item())
+    never = measured(make(codes=two, **still)[0], images, nets, step=10)
+    assert not any(name.startswith("perturbed") for name in never.report)
 
 
-def test_searching_the_perturbation_leaves_no_gradient_behind() -> None:
+def test_images_of_which_another_loss_wants_the_gradient_are_left_as_they_are() -> None:
+    images = torch.rand(16, 1, 8, 8, requires_grad=True)
+    for perturb in (0.0, 1.0):
+        loss, model = make(perturb=perturb)
+        measured(loss, images, model.networks()).value.backward()
+        assert images.requires_grad
+
+
+def test_searching_the_adversarial_view_leaves_no_gradient_behind() -> None:
     loss, model = make(perturb=1.0)
     nets = model.networks()
     images = torch.rand(16, 1, 8, 8)

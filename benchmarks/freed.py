@@ -1,0 +1,81 @@
+"""What it saves that a training on the CPU keeps freed memory for its next turn.
+
+    python benchmarks/freed.py [--threads 1] [--precision fp32|bf16]
+
+Processes that keep it alternate with processes that do not: in a single one, the order in which
+blocks came to lie would decide. Each times some turns of ``infogan/mnist``. The result goes to
+docs/results/performance/.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from alternation import Round, Timing, about, keep, parser, say, spread_of, time_window
+from variants import task_of
+
+from ganzoo.freed import freed_memory_kept
+from ganzoo_workbench.throughput import WARM_UP, make_trainer
+
+if TYPE_CHECKING:
+    import argparse
+
+WAYS = ("kept", "given back")
+
+
+def time_turns(given: argparse.Namespace) -> dict[str, float]:
+    """Seconds of a turn in this process, and pages that the system handed out in it."""
+    trainer = make_trainer(task_of([f"train.precision={given.precision}"]))
+    device = trainer.accelerator.device
+    with freed_memory_kept(device) if given.only == "kept" else nullcontext():
+        time_window(trainer.turn, WARM_UP, device)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        timing = time_window(trainer.turn, given.turns, device)
+        pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return {"wall": timing.wall, "cpu": timing.cpu, "pages": pages / given.turns}
+
+
+def main() -> None:
+    """Parse the command line, time and tell."""
+    options = parser(__doc__, rounds=5, turns=20)
+    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    options.add_argument("--only", choices=WAYS, help="time this one here, and print it")
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    if given.only:
+        print(json.dumps(time_turns(given)))
+        return
+    rounds: list[Round] = []
+    pages: dict[str, list[float]] = {way: [] for way in WAYS}
+    for number in range(given.rounds):
+        timed = {}
+        for way in WAYS if number % 2 == 0 else reversed(WAYS):
+            command = [sys.executable, *sys.argv, "--only", way]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            timed[way] = Timing(found["wall"], found["cpu"])
+            pages[way].append(found["pages"])
+        rounds.append(timed)
+    ratio = spread_of(rounds, lambda r: r["kept"].wall / r["given back"].wall)
+    task = task_of([f"train.precision={given.precision}"])
+    document = {
+        "turns_a_process": given.turns,
+        "ratio": ratio,
+        "pages_from_the_system_a_turn": pages,
+        "rounds": rounds,
+        "environment": about(task),
+    }
+    if not given.json:
+        print(f"  time with freed memory kept over that without: {say(ratio, 3)}")
+        for way, counts in pages.items():
+            print(f"  {way}: {min(counts):,.0f} to {max(counts):,.0f} pages from the system a turn")
+    keep(f"freed-cpu-{given.precision}-{given.threads}", document, as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()
