@@ -46,14 +46,21 @@ Round = dict[str, Timing]
 
 
 def alternate(
-    turns: dict[str, Turn], a_window: int, rounds: int, device: torch.device
+    turns: dict[str, Turn],
+    a_window: int,
+    rounds: int,
+    device: torch.device,
+    warm_up: int = 2,
 ) -> list[Round]:
     """Windows of turns of each, ``rounds`` times; every other round in the opposite order.
 
-    Freed memory is kept for all of them, as in a training of ganzoo.
+    Each takes ``warm_up`` turns before. Freed memory is kept for all of them, as in a training of
+    ganzoo.
     """
     timed = []
     with freed_memory_kept(device):
+        for turn in turns.values():
+            time_window(turn, warm_up, device)
         for number in range(rounds):
             names = list(turns) if number % 2 == 0 else list(reversed(turns))
             timed.append({name: time_window(turns[name], a_window, device) for name in names})

@@ -57,7 +57,8 @@ def main() -> None:
         timed = {}
         for way in WAYS if number % 2 == 0 else reversed(WAYS):
             command = [sys.executable, *sys.argv, "--only", way]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+            found = json.loads(done.stdout)
             timed[way] = Timing(found["wall"], found["cpu"])
             pages[way].append(found["pages"])
         rounds.append(timed)

@@ -42,8 +42,7 @@ def main() -> None:
     given = parser(__doc__, rounds=25, turns=30).parse_args()
     torch.set_num_threads(given.threads)
     pair = Pair.of(TINY, SETTINGS)
-    alternate(pair.turns, WARM_UP, 1, pair.device)
-    rounds = alternate(pair.turns, given.turns, given.rounds, pair.device)
+    rounds = alternate(pair.turns, given.turns, given.rounds, pair.device, WARM_UP)
     report, every = time_report(pair), pair.trainer.train.report_every
     document = {
         "parameters": pair.parameters()["ganzoo"],

@@ -38,7 +38,6 @@ from reference import Widths, batches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WARM_UP = 2
 NEVER_SEEN = ("matplotlib", "matplotlib.pyplot", "matplotlib.animation")
 """What the script imports to draw with; whether it is installed does not matter."""
 
@@ -112,7 +111,6 @@ def main() -> None:
     size = pair.trainer.train.batch_size
     peer = Peer(given.clone.resolve(), pair.images, size, given.threads)
     turns = {"ganzoo": pair.turns["ganzoo"], "peer": peer.turn}
-    alternate(turns, WARM_UP, 1, pair.device)
     rounds = alternate(turns, given.turns, given.rounds, pair.device)
     document = {
         "commit": commit(given.clone),

@@ -25,7 +25,6 @@ from reference import Widths
 
 COMPARED = 3
 """Turns whose losses are compared."""
-WARM_UP = 2
 
 
 def main() -> None:
@@ -41,7 +40,6 @@ def main() -> None:
     if len(set(parameters.values())) != 1:
         raise SystemExit(f"these are not the same networks: {parameters}")
     disagreement = pair.disagreement(COMPARED)
-    alternate(pair.turns, WARM_UP, 1, pair.device)
     rounds = alternate(pair.turns, given.turns, given.rounds, pair.device)
     size = pair.trainer.train.batch_size
     document = {

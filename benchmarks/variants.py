@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ganzoo.training import Trainer
 
 VARIANTS = ("shared", "channels_last", "unfused", "compiled")
-WARM_UP = 2
 
 
 def task_of(settings: list[str]) -> Task:
@@ -68,7 +67,6 @@ def main() -> None:
         trainer.collect()
         first_turn[name] = time.perf_counter() - begun
     turns = {name: trainer.turn for name, trainer in trainers.items()}
-    alternate(turns, WARM_UP, 1, device)
     rounds = alternate(turns, given.turns, given.rounds, device)
     ratios = {
         name: {

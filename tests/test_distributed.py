@@ -63,8 +63,15 @@ def test_two_processes_make_the_update_that_one_makes(records: dict[str, Any]) -
         assert records["2-0"]["figures"][key] == pytest.approx(value, rel=1e-4), key
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_the_command_runs_under_accelerate_launch(tmp_path: Path, precision: str) -> None:
+ADVERSARIAL = ["--preset", "mnist-augment", "--set", "loss.augmentation_consistency.perturb_from=0"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "further"), [("fp32", []), ("bf16", []), ("fp32", ADVERSARIAL)]
+)
+def test_the_command_runs_under_accelerate_launch(
+    tmp_path: Path, precision: str, further: list[str]
+) -> None:
     arguments = [
         "run",
         "infogan",
@@ -76,7 +83,7 @@ def test_the_command_runs_under_accelerate_launch(tmp_path: Path, precision: str
         f"train.precision={precision}",
     ]
     arguments += ["--set", "model.generator_dense=[16]", "--set", "model.discriminator_dense=[16]"]
-    arguments += ["--set", "data.limit=256", "--set", "train.batch_size=16", "--json"]
+    arguments += ["--set", "data.limit=256", "--set", "train.batch_size=16", "--json", *further]
     finished = launched(tmp_path, "-m", "ganzoo", *arguments, port=29532)
     assert finished.returncode == 0, finished.stderr
     environment = json.loads((tmp_path / "two" / "environment.json").read_text())

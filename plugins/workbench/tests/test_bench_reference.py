@@ -62,8 +62,10 @@ def test_windows_alternate_and_every_other_round_is_in_the_opposite_order() -> N
 
     taken: list[str] = []
     turns = {name: lambda name=name: taken.append(name) for name in ("one", "other")}
-    rounds = alternate(turns, 2, 2, torch.device("cpu"))
-    assert taken == ["one", "one", "other", "other", "other", "other", "one", "one"]
+    rounds = alternate(turns, 2, 2, torch.device("cpu"), warm_up=1)
+    warm, timed = taken[:2], taken[2:]
+    assert warm == ["one", "other"]
+    assert timed == ["one", "one", "other", "other", "other", "other", "one", "one"]
     assert [set(each) for each in rounds] == [{"one", "other"}] * 2
 
 
