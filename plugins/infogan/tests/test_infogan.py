@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -260,11 +261,24 @@ def test_encode_names_the_codes_of_the_prior() -> None:
 # Presets
 
 
-@pytest.mark.parametrize("preset", ["mnist", "mnist-openai", "mnist-control", "images"])
+@pytest.mark.parametrize(
+    "preset", ["mnist", "mnist-best", "mnist-openai", "mnist-control", "images"]
+)
 def test_every_preset_resolves(preset: str) -> None:
     settings = resolve(Registry(discover()), "infogan", preset=preset)
     assert settings.prior is not None
     assert "mutual_information" in settings.losses
+
+
+def test_mnist_best_differs_from_the_paper_by_the_pull_of_its_style_codes() -> None:
+    registry = Registry(discover())
+    paper, best = (resolve(registry, "infogan", preset=name) for name in ("mnist", "mnist-best"))
+    ours, theirs = (each.losses["mutual_information"].config for each in (best, paper))
+    assert replace(ours, continuous=1.0) == theirs
+    assert ours.continuous == 0.1
+    assert replace(best.train, steps=5000) == paper.train
+    assert (best.model, best.prior, best.optim) == (paper.model, paper.prior, paper.optim)
+    assert set(best.losses) == set(paper.losses)
 
 
 def test_mnist_openai_differs_from_the_paper_as_the_released_code_does() -> None:
