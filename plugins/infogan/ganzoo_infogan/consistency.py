@@ -84,13 +84,12 @@ class AugmentationConsistency(Loss):
         settled_reach: Annotated[float, Ge(0), Le(1)] = setting(
             0.6, "share of every reach that is left when settled"
         )
-
-        perturb: Reach = setting(
+        perturb: Annotated[float, Ge(0)] = setting(
             0.0,
-            "length of the adversarial change of a view: the root of the sum of squares over its "
+            "adversarial views: length of the change, the root of the sum of squares over all "
             "values, whose range counts as 1; 0: none",
         )
-        perturb_from: Annotated[int, Ge(0)] = setting(0, "turn in which adversarial changes begin")
+        perturb_from: Annotated[int, Ge(0)] = setting(0, "turn in which adversarial views begin")
 
         def __post_init__(self) -> None:
             check_window("sharpen", self.sharpen)
