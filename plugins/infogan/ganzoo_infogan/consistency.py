@@ -147,8 +147,7 @@ class AugmentationConsistency(Loss):
     def adversarial(self, views: Tensor, loss: Tensor) -> Tensor:
         """The views (n, C, H, W), each moved by ``perturb`` to where ``loss`` grows the fastest."""
         slope = torch.autograd.grad(loss, views, retain_graph=True)[0].flatten(1)
-        assert self.context.model is not None, "a loss is built for a model"
-        low, high = self.context.model.image_range
+        low, high = self.image_range
         change: Tensor = self.config.perturb * (high - low) * normalize(slope, dim=1)
         return views.detach() + change.view_as(views)
 
@@ -156,9 +155,14 @@ class AugmentationConsistency(Loss):
         """One random view of each image."""
         chance = pass_.draw.uniform(len(images), NUMBERS)
         reach = 1 - (1 - self.config.settled_reach) * self.settled_at(pass_.draw.step)
-        assert self.context.model is not None, "a loss is built for a model"
-        background = self.context.model.image_range[0]
+        background, _ = self.image_range
         return self.warp.scaled(reach)(images, chance, background)
+
+    @property
+    def image_range(self) -> tuple[float, float]:
+        """The least and the largest value of an image."""
+        assert self.context.model is not None, "a loss is built for a model"
+        return self.context.model.image_range
 
     def read(self, pass_: Pass, images: Tensor) -> dict[str, Tensor]:
         """Q's logits (n, k) of each categorical code for images."""
