@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,8 @@ def train(
         The trained model; its ``folder`` is the run. On ranks other than 0 too.
 
     Raises:
-        UserError: something does not fit; nothing has been written then.
+        UserError: something does not fit, and nothing has been written; or the training has
+            diverged or got stuck, and the run has all up to there.
         KeyboardInterrupt, SystemExit: SIGINT or another signal stopped the training. Everything is
             saved, and ``resume`` goes on from there.
     """
@@ -137,4 +139,8 @@ def evaluate(
 
 def _text(value: Any) -> str:
     """A value as it is written behind ``--set KEY=``."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    elif hasattr(value, "item"):  # a number of numpy's or torch's
+        value = value.item()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else spell(value)

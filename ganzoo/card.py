@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ganzoo.comparison import read_scores
 from ganzoo.environment import trained_in
 from ganzoo.errors import UserError, in_one_line
-from ganzoo.export import CARD, PICTURES, packages
+from ganzoo.export import CARD, PICTURES
 from ganzoo.files import plain_name, whole_file
 from ganzoo.metrics import Score
 from ganzoo.metrics.scorecard import row_of
@@ -195,12 +195,12 @@ def _body(
 
 def _use(loaded: Loaded, publication: Publication | None) -> Iterator[str]:
     place = "FOLDER" if publication is None else publication.repository
-    needed, others = installable(packages(loaded.settings))
+    needed, others = installable(loaded.settings.packages())
     arguments = "16"
     codes = {} if loaded.prior is None else loaded.prior.codes
     for name, code in codes.items():
-        if code.trained is None and name.isidentifier() and name.isascii():
-            arguments += f', codes={{"{name}": {code.width - 1}}}'
+        if code.categories and name.isidentifier() and name.isascii():
+            arguments += f', codes={{"{name}": {code.categories - 1}}}'
             break
     low, high = loaded.model.image_range
     shape = ", ".join(map(str, (16, *loaded.data.image_shape)))
@@ -225,7 +225,7 @@ def _use(loaded: Loaded, publication: Publication | None) -> Iterator[str]:
         yield "\n| Code | Values |\n| --- | --- |"
         for name, code in codes.items():
             if code.trained is None:
-                values = f"{code.width} categories, from 0 on"
+                values = f"{code.categories} categories, from 0 on"
             else:
                 values = f"from {code.trained[0]:g} to {code.trained[1]:g}"
             yield f"| {_code(name)} | {values} |"

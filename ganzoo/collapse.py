@@ -73,7 +73,7 @@ class Collapse:
         if prior is None:
             return
         categories = {
-            name: len(code.walk(1)) for name, code in prior.codes.items() if code.trained is None
+            name: code.categories for name, code in prior.codes.items() if code.categories
         }
         if not categories:
             return

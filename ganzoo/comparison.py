@@ -239,18 +239,29 @@ def read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
     Raises:
         UserError: it cannot be read, or is no such file.
     """
+    scores: dict[str, Mapping[str, Any]] = read_scores_file(path, run)["scores"]
+    return scores
+
+
+def read_scores_file(path: Path, run: Path) -> dict[str, Any]:
+    """All that a file ``scores.json`` of a run says; its ``scores`` are checked.
+
+    Raises:
+        UserError: it cannot be read, or is no such file.
+    """
     again = f"make it anew with: ganzoo eval {RunFolder(run).typed}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): {again}") from error
-    layout = document.get("schema") if isinstance(document, dict) else None
+    content: dict[str, Any] = document if isinstance(document, dict) else {}
+    layout = content.get("schema")
     if layout != SCHEMA:
         raise UserError(f"{path} has layout {layout}, this ganzoo reads {SCHEMA}: {again}")
-    scores = document.get("scores")
+    scores = content.get("scores")
     if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
         raise UserError(f"{path} holds something that is no score: {again}")
-    return scores
+    return content
 
 
 def _is_score(score: object) -> bool:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ganzoo.discovery import FILE
 from ganzoo.files import write_json
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from ganzoo.launch import Launch
+    from ganzoo.resolved import Part
 
 _VERSIONS = ("torch", "torchvision", "accelerate", "datasets", "numpy")
 
@@ -31,12 +35,15 @@ _DECISIVE = {
 """What bits depend on besides versions, and what it is called."""
 
 
-def present(launch: Launch, packages: Iterable[str]) -> dict[str, Any]:
+def present(launch: Launch, parts: Iterable[Part]) -> dict[str, Any]:
     """What this process runs on; no names, paths or variables of the person who runs it.
 
-    ``packages`` are the distributions that the model comes from.
+    ``parts`` are those that are trained. One in a file of its own counts as ``file:NAME.py``, with
+    the first 12 digits of the file's SHA-256 for a version.
     """
-    others = sorted(set(packages) - {"torch-ganzoo"})
+    parts = list(parts)
+    files = {_file_of(part) for part in parts if part.package == FILE}
+    others = sorted({part.package for part in parts} - {"torch-ganzoo", FILE})
     return {
         "world_size": launch.accelerator.num_processes,
         "device": launch.accelerator.device.type,
@@ -47,7 +54,8 @@ def present(launch: Launch, packages: Iterable[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"ganzoo": __version__}
-        | {name: _version(name) for name in (*_VERSIONS, *others)},
+        | {name: _version(name) for name in (*_VERSIONS, *others)}
+        | {f"{FILE}:{file.name}": _digest(file) for file in sorted(files)},
     }
 
 
@@ -104,6 +112,14 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 def _say(value: Any) -> str:
     return "not installed" if value is None else str(value)
+
+
+def _file_of(part: Part) -> Path:
+    return Path(inspect.getfile(part.factory))
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def _version(distribution: str) -> str | None:

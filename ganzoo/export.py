@@ -45,7 +45,7 @@ def export(trainer: Trainer, settings: Settings, folder: Path) -> None:
         "data": _described(trainer.assembly.data),
         "step": trainer.step,
         "averaged": sorted(trainer.averages),
-        "packages": packages(settings),
+        "packages": settings.packages(),
         "sha256": sha256(content).hexdigest(),
     }
     # A card tells the scores of the weights that were here before.
@@ -66,14 +66,6 @@ def _described(data: DataInfo) -> dict[str, Any]:
     if data.further:
         table["further"] = {name: _described(each) for name, each in data.further.items()}
     return table
-
-
-def packages(settings: Settings) -> list[str]:
-    """The distributions that the model needs."""
-    parts = [settings.model, *settings.losses.values(), *settings.muted.values()]
-    if settings.prior is not None:
-        parts.append(settings.prior)
-    return sorted({part.package for part in parts})
 
 
 def _mean_weights(trainer: Trainer) -> dict[str, Tensor]:

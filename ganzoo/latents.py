@@ -44,6 +44,14 @@ class Code(ABC):
     trained: tuple[float, float] | None = None
     """Range that a continuous code is drawn from; None for categories."""
 
+    @property
+    def categories(self) -> int | None:
+        """How many categories there are, None for a continuous code.
+
+        A code may take more or fewer numbers of ``Latents.flat`` than it has categories.
+        """
+        return len(self.walk(1)) if self.trained is None else None
+
     @abstractmethod
     def sample(self, n: int, *, generator: torch.Generator | None, device: torch.device) -> Tensor:
         """Draw ``n`` values: (n,) integers for categories, (n,) floats for a continuous code."""

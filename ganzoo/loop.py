@@ -102,7 +102,8 @@ class Loop:
             self._attend(stopping=stopped is not None)
             if stopped:
                 return stopped
-        return None
+        # The last pictures and the last checkpoint take seconds, in which a signal may come, too.
+        return agreement.on(received)
 
     def _attend(self, *, stopping: bool) -> None:
         """Do what is due after this turn; a training that has diverged goes back instead."""

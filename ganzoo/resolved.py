@@ -84,10 +84,14 @@ class Settings:
             node[path[-1]] = {**node.get(path[-1], {}), **names, **_plain(config)}
         return table
 
-    def packages(self) -> tuple[str, ...]:
+    def parts(self) -> list[Part]:
+        """Model, prior and losses, the muted ones too: what has to be there to build the run."""
+        prior = [self.prior] if self.prior else []
+        return [self.model, *prior, *self.losses.values(), *self.muted.values()]
+
+    def packages(self) -> list[str]:
         """The distributions that the parts come from."""
-        parts = [self.model, *self.losses.values()] + ([self.prior] if self.prior else [])
-        return tuple(sorted({part.package for part in parts}))
+        return sorted({part.package for part in self.parts()})
 
     def tables(self) -> Iterator[tuple[Path, Any, dict[str, str]]]:
         """The path of each table, a dataclass that fills it, and the names beside its fields."""
@@ -146,9 +150,9 @@ def to_toml(settings: Settings) -> str:
 
 
 def settings_error(
-    problems: Sequence[Problem], model: str, preset: str, hints: Sequence[str] = ()
+    problems: Sequence[Problem], model: str, preset: str, hints: Sequence[str]
 ) -> SettingsError:
-    """All problems in one error, in columns."""
+    """All problems in one error, in columns; each of the hints once."""
     columns = [
         [
             in_one_line(problem.key, _LONGEST_KEY),
@@ -166,8 +170,7 @@ def settings_error(
         lines.append("   ".join(padded + origin).rstrip())
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     under = f" (preset {preset})" if preset else ""
-    see = f"See every setting with: ganzoo show {model}"
-    hint = "\n".join(dict.fromkeys([*hints, see]))
+    hint = "\n".join(dict.fromkeys(hints))
     return SettingsError(f"{count} in the settings of {model}{under}:", lines, hint=hint)
 
 

@@ -56,7 +56,8 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     )
     refuse_differences(run, saved, shareable(wanted), registry.plugins, named)
     changes = [each for each in asked.assignments if each.key in MAY_DIFFER]
-    return replace(asked, model=None, preset=None, files=[run.settings], assignments=changes)
+    files = [run.settings, *asked.files]
+    return replace(asked, model=None, preset=None, files=files, assignments=changes)
 
 
 def _lacking(run: RunFolder, registry: Registry) -> UserError | None:
@@ -130,7 +131,7 @@ def refuse_hopeless(run: RunFolder, steps: int, plugins: Plugins) -> None:
             f"{run.path} is finished: it has trained {newest.step} of {steps} turns",
             hint=further
             if run.scores.exists()
-            else f"Score it with: ganzoo eval {run.typed}\n{further}",
+            else f"Score it with: {invocation(plugins)} eval {run.typed}\n{further}",
         )
 
 

@@ -11,7 +11,6 @@ from ganzoo.best import BestCheckpoint, Score
 from ganzoo.data import Data, Streamed, decode, open_stream
 from ganzoo.distributed import together
 from ganzoo.errors import UserError
-from ganzoo.export import packages
 from ganzoo.files import whole_file
 from ganzoo.freed import freed_memory_kept
 from ganzoo.loop import Loop, Outcome
@@ -73,7 +72,7 @@ def train(
     main = launch.accelerator.is_main_process
     trainer = Trainer(plan.assembly, images, plan.settings.train, launch.accelerator, further)
     run = Run(folder, plan.settings, plan.assembly, launch, registry, notes=plan.notes)
-    here = environment.present(launch, packages(plan.settings))
+    here = environment.present(launch, plan.settings.parts())
     with writing(folder.path), together():
         if main:
             clear_up(folder)

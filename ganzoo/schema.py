@@ -165,7 +165,8 @@ class DataSettings:
     revision: str | None = setting(None, "revision of a Hub data set: branch, tag or commit")
     split: str = setting("train", "split to train on; train+extra joins two")
     test_split: str = setting(
-        "test", "split to score on; where the data has none, scores use `split` and say so"
+        "test",
+        "split to score on; where the data has no test split, scores use `split` and say so",
     )
     image_column: str | None = setting(
         None, "column of images; found by its type if there is just one"

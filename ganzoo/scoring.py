@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.card import write_card
+from ganzoo.comparison import read_scores_file
 from ganzoo.errors import UserError
 from ganzoo.files import write_json
 from ganzoo.folder import RunFolder
 from ganzoo.hookspecs import MetricSpec
 from ganzoo.loaded import Loaded, load
-from ganzoo.metrics.scorecard import SCHEMA, Scores, score, to_json
+from ganzoo.metrics.scorecard import Scores, score, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,11 +87,11 @@ def score_run(
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """The scores that are there already; none if the file is damaged, which is no loss then."""
     try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return read_scores_file(path, path.parent)
+    except UserError:
         return {}
-    return document if isinstance(document, dict) and document.get("schema") == SCHEMA else {}
 
 
 def _laid_over(
@@ -107,11 +107,12 @@ def _laid_over(
     if not kept:
         return new
     why = {
-        reasons: {name: text for name, text in old[reasons].items() if name not in computed}
+        reasons: {name: text for name, text in told.items() if name not in computed}
         for reasons in ("absent", "failed")
+        if isinstance(told := old.get(reasons, {}), dict)
     }
     return new | {
         "scores": kept | new["scores"],
-        "absent": why["absent"] | new["absent"],
-        "failed": why["failed"] | new["failed"],
+        "absent": why.get("absent", {}) | new["absent"],
+        "failed": why.get("failed", {}) | new["failed"],
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ganzoo.conversion import Converter, fields_of, paths_of
+from ganzoo.discovery import invocation
 from ganzoo.documents import Document, as_document, read_document
 from ganzoo.errors import UserError
 from ganzoo.layers import NONE, Assignment, Layers, Path, Problem, dotted, leaves, spell
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path as FilePath
 
+    from ganzoo.errors import SettingsError
     from ganzoo.hookspecs import ModelSpec
     from ganzoo.registry import Kind, Offer, Registry
 
@@ -29,6 +31,7 @@ __all__ = [
     "from_table",
     "resolve",
     "rows",
+    "showing",
     "to_toml",
 ]
 
@@ -65,6 +68,15 @@ def from_table(registry: Registry, table: Mapping[str, Any], *, origin: str) -> 
     resolution = _Resolution(registry, None, None, ())
     document, resolution.problems = as_document(table, origin)
     return resolution.run([document])
+
+
+def showing(registry: Registry, model: str, preset: str) -> str:
+    """The command that shows every setting of a model, under a preset that is not its default."""
+    command = f"{invocation(registry.plugins)} show {model}"
+    for offer in registry.matching("model", model):
+        if preset != offer.spec.default_preset and preset in registry.preset_names(offer):
+            return f"{command} --preset {preset}"
+    return command
 
 
 @dataclass
@@ -108,7 +120,7 @@ class _Resolution:
         if unknown is not None and len(self.problems) == 1:
             raise unknown
         if settings is None:
-            raise settings_error(self.problems, start, self.preset or "", self.hints)
+            raise self._error(start, self.preset or "")
         return settings
 
     def _starting_model(self, documents: Sequence[Document]) -> str:
@@ -123,9 +135,13 @@ class _Resolution:
             if start:
                 return start
         if self.problems:
-            raise settings_error(self.problems, "NAME", "", self.hints)
+            raise self._error("NAME", "")
         names = ", ".join(sorted({offer.name for offer in self.registry.all("model")}))
         raise UserError("no model is named", hint=f"There are: {names}." if names else None)
+
+    def _error(self, model: str, preset: str) -> SettingsError:
+        see = f"See every setting with: {showing(self.registry, model, preset)}"
+        return settings_error(self.problems, model, preset, [*self.hints, see])
 
     def _same_model(self, name: str, other: str) -> bool:
         return self.registry.matching("model", name) == self.registry.matching("model", other)

@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -114,6 +115,17 @@ def test_what_does_not_fit_is_told_as_by_the_command_and_nothing_is_written(
         ganzoo.train("infogan", progress=False, **arguments)  # type: ignore[arg-type]
     assert said in str(caught.value)
     assert not list(Path().iterdir())
+
+
+def test_values_of_numpy_and_paths_are_taken_as_what_they_are() -> None:
+    settings = {
+        **SMALL,
+        "optim.generator.lr": np.float64(0.01),
+        "train.batch_size": torch.tensor(8),
+        "data.name": Path("no/such/folder"),
+    }
+    with pytest.raises(ganzoo.UserError, match="there is no file or folder 'no/such/folder'"):
+        ganzoo.train("infogan", steps=1, settings=settings, progress=False)
 
 
 def test_a_wrong_code_is_named() -> None:

@@ -293,6 +293,16 @@ def test_a_command_may_end_with_an_error_of_the_users(run, make_registry, offeri
     assert (said.code, said.err) == (2, "error: the moon is down\nWait for it.\n")
 
 
+def test_ctrl_c_ends_a_command_as_it_ends_a_training(run, make_registry, offering) -> None:
+    @click.command("wait")
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    registry = make_registry({"acme:x": offering(commands=[wait])})
+    said = run("wait", registry=registry)
+    assert (said.code, said.err) == (130, "Aborted!\n")
+
+
 IDEA = """
 import click
 from ganzoo import LossSpec, hookimpl

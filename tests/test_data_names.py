@@ -134,6 +134,11 @@ def test_a_plugins_data_set_is_rendered_on_demand(offering):
     assert len(load("package0:squares", offering)) == 20
 
 
+def test_a_part_of_a_rendered_data_set_goes_by_another_name(offering):
+    whole, part, same = (load("squares", offering, limit=n).fingerprint for n in (None, 10, 10))
+    assert part == same != whole
+
+
 def test_a_rendered_data_set_cannot_be_resized(offering):
     assert load("squares", offering, size=8, channels=1).image_shape == (1, 8, 8)
     for setting in ({"size": 16}, {"channels": 3}, {"crop": 4}):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.environment import differences, present, record, trained_in
 from ganzoo.launch import launch
+from ganzoo.resolved import Part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,10 @@ def made_in(**changes: Any) -> dict[str, Any]:
     return start | changes
 
 
+def part_of(package: str) -> Part:
+    return Part("mine", f"{package}:mine", package, object, None)
+
+
 def test_everything_that_bits_depend_on_is_compared() -> None:
     assert differences(made_in(), made_in()) == []
     now = made_in(
@@ -38,7 +43,7 @@ def test_everything_that_bits_depend_on_is_compared() -> None:
 
 
 def test_a_package_of_the_model_counts_as_well() -> None:
-    here = present(launch("fp32", 4), packages=["torch-ganzoo", "pytest", "no-such-thing"])
+    here = present(launch("fp32", 4), map(part_of, ["torch-ganzoo", "pytest", "no-such-thing"]))
     assert here["versions"]["pytest"]
     assert here["versions"]["no-such-thing"] is None
     assert "torch-ganzoo" not in here["versions"]

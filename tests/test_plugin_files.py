@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,3 +80,20 @@ def test_a_refused_continuation_names_the_file_in_the_command_that_works(trained
         refused = CliRunner().invoke(cli, arguments)
         assert refused.exit_code == 2
         assert f"{hint}\n" in refused.stderr
+
+
+def test_a_file_that_was_changed_is_told_before_the_run_goes_on(trained: Trained) -> None:
+    trained.file.write_text(PLUGIN.replace("A model", "Another model"))
+    arguments = ["--plugin", str(trained.file), "run", "--resume", str(trained.run)]
+    resumed = CliRunner().invoke(cli, [*arguments, "--steps", "2"])
+    assert resumed.exit_code == 0, resumed.output
+    [line] = [line for line in resumed.stderr.splitlines() if "bits may differ" in line]
+    assert re.search(r"file:model_in_a_file.py was [0-9a-f]{12}, here it is [0-9a-f]{12}", line), (
+        line
+    )
+
+
+def test_the_report_calls_the_command_with_the_file(trained: Trained) -> None:
+    page = (trained.run / "report.html").read_text()
+    assert f"ganzoo --plugin {trained.file.name} eval" in page
+    assert "ganzoo eval" not in page

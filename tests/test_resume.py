@@ -52,6 +52,17 @@ def test_another_environment_is_told_before_the_run_goes_on() -> None:
     assert "bits may differ" not in go_on(4).stderr
 
 
+def test_a_file_may_say_when_to_stop_as_the_command_does() -> None:
+    assert begin(2).exit_code == 0
+    Path("further.toml").write_text("[train]\nsteps = 4\n")
+    resumed = invoke("--resume", "x", "--config", "further.toml")
+    assert resumed.exit_code == 0, resumed.output
+    assert "Trained 4 turns" in resumed.stdout
+    Path("further.toml").write_text("[train]\nbatch_size = 4\n")
+    refused = invoke("--resume", "x", "--config", "further.toml", "--steps", "5")
+    assert "train.batch_size: the run's is 16, not 4" in refused.stderr
+
+
 def test_a_damaged_checkpoint_is_told() -> None:
     assert begin(4).exit_code == 0
     Path("x/checkpoints/step-000004/rank-000.pt").unlink()

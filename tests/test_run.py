@@ -172,6 +172,18 @@ def test_a_finished_run_is_not_run_again(ganzoo: Any) -> None:
         assert "--steps 4" in result.stderr
 
 
+def test_a_test_split_that_is_not_there_is_refused_before_the_training(ganzoo: Any) -> None:
+    result = ganzoo("run", "dcgan", "--dry-run", settings=["data.test_split=tset"])
+    assert result.exit_code == 2
+    assert "'mnist' has no split 'tset'; did you mean 'test'?" in result.stderr
+
+
+def test_the_code_of_the_next_command_is_one_that_there_is(ganzoo: Any) -> None:
+    few = [*SMALL, "prior.codes.digit='categorical(2)'"]
+    shown = run(ganzoo, "infogan", "--steps", "1", "--out", "x", settings=few).stdout
+    assert "  ganzoo sample x -n 64 --code digit=1\n" in shown
+
+
 def test_commands_with_the_path_of_a_run_can_be_pasted_into_a_shell(ganzoo: Any) -> None:
     shown = run(ganzoo, "dcgan", "--steps", "2", "--out", "my runs/x").stdout
     commands = [shlex.split(line) for line in shown.splitlines() if line.startswith("  ganzoo ")]
@@ -241,7 +253,10 @@ def test_a_dry_run_writes_nothing_and_counts_parameters(ganzoo: Any) -> None:
         "trains": ["discriminator", "q"],
         "losses": {"adversarial": 1.0, "mutual_information": 1.0},
     }
-    assert "Nothing was written" in run(ganzoo, "infogan", "--dry-run").stdout
+    shown = run(ganzoo, "infogan", "--dry-run").stdout
+    assert "Nothing was written (--dry-run). Every setting: ganzoo show infogan\n" in shown
+    shown = run(ganzoo, "infogan", "--preset", "mnist-openai", "--dry-run").stdout
+    assert shown.endswith("ganzoo show infogan --preset mnist-openai\n")
     assert not Path("runs").exists()
 
 
@@ -430,6 +445,9 @@ def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
             "there is no code 'colour': this model has digit, slant, width",
         ),
         (["traverse", "x", "--code", "colour"], "there is no code 'colour'"),
+        (["traverse", "x", "-o", "t.gif"], "-o t.gif names the sheet"),
+        (["traverse", "x", "-o", "."], "File '.' is a directory"),
+        (["sample", "x", "-o", "."], "File '.' is a directory"),
         (["traverse", "x", "--range", "1", "-1"], "goes nowhere"),
         (
             ["traverse", "x", "--code", "digit", "--range", "0", "1"],

@@ -46,6 +46,25 @@ def test_a_name_that_no_package_can_have_is_refused(name: str) -> None:
     assert not list(Path().iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("infogan", "torch-ganzoo 0.1.0 has a model of that name"),
+        ("ganzoo-adversarial", "has a loss of that name"),
+        ("workbench", "there is a module 'ganzoo_workbench'"),
+        ("loss", "its classes would be called 'Loss'"),
+        ("none", "its classes would be called 'None'"),
+        ("tensor", "its classes would be called 'Tensor'"),
+    ],
+)
+def test_a_name_that_something_has_already_is_refused(name: str, said: str) -> None:
+    result = CliRunner().invoke(cli, ["new-plugin", name])
+    assert result.exit_code == 2
+    assert f"{name!r} cannot be the name of a plugin: " in result.output
+    assert said in result.output
+    assert not list(Path().iterdir())
+
+
 def test_nothing_is_overwritten() -> None:
     Path("ganzoo-mine").mkdir()
     result = CliRunner().invoke(cli, ["new-plugin", "ganzoo-mine"])

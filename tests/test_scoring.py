@@ -109,9 +109,25 @@ def test_scores_of_another_step_are_not_kept(evaluate, monkeypatch):
     assert document["absent"] == {}
 
 
-def test_a_damaged_file_is_replaced(evaluate, tmp_path):
-    (tmp_path / "run" / "scores.json").write_text("{")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda document: "{",
+        lambda document: json.dumps(document | {"scores": [1]}),
+        lambda document: json.dumps(document | {"scores": {"quick": 1}}),
+        lambda document: json.dumps(document | {"schema": 0}),
+    ],
+)
+def test_a_damaged_file_is_replaced(evaluate, tmp_path, damage):
+    (tmp_path / "run" / "scores.json").write_text(damage(evaluate("quick")))
     assert set(evaluate("slow")["scores"]) == {"slow"}
+
+
+def test_a_file_that_does_not_say_what_failed_keeps_its_scores(evaluate, tmp_path):
+    document = evaluate("quick")
+    del document["absent"], document["failed"]
+    (tmp_path / "run" / "scores.json").write_text(json.dumps(document))
+    assert set(evaluate("slow")["scores"]) == {"quick", "slow"}
 
 
 def test_a_metric_that_nobody_offers_is_named_before_anything_is_computed(registry):

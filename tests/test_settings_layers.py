@@ -20,7 +20,7 @@ def test_defaults_lie_under_the_preset_and_what_it_extends(toys) -> None:
     assert settings.train.batch_size == 128
     assert settings.optim["critic"].lr == 1e-3
     assert settings.losses["fit"].weight.weight == 1.0
-    assert settings.packages() == ("acme",)
+    assert settings.packages() == ["acme"]
     assert settings.model.qualified == "acme:toy"
 
 

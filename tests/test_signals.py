@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from small_runs import SMALL, given
 
 from ganzoo.checkpoint import newest
+from ganzoo.cli import cli
+from ganzoo.loop import Loop
 from ganzoo.signals import STOPPING, Agreement, stop_signals
 
 if TYPE_CHECKING:
@@ -126,6 +129,26 @@ def test_a_second_signal_ends_the_process_in_the_middle_of_a_turn(tmp_path: Path
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
     assert process.returncode == -signal.SIGTERM  # which a shell calls 143
+
+
+def test_a_signal_during_the_last_picture_ends_the_command_unscored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    animate = Loop._animate
+
+    def told_to_stop(loop: Loop) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        animate(loop)
+
+    monkeypatch.setattr(Loop, "_animate", told_to_stop)
+    words = ["run", "dcgan", "--out", "x", "--steps", "2", *given(SMALL)]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert "Stopped by SIGTERM after turn 2; everything is saved." in result.stderr
+    assert "Score it with: ganzoo eval x" in result.stderr
+    assert newest(tmp_path / "x/checkpoints")[0] is not None
+    assert not (tmp_path / "x/scores.json").exists()
 
 
 def test_the_first_signal_is_collected_and_a_later_one_is_the_systems() -> None:

@@ -7,6 +7,7 @@ is imported in the body of the command that needs it.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -90,9 +91,15 @@ class CommandLine(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; say where ``--plugin`` belongs if it is among the command's options."""
+        """Run the command; say where ``--plugin`` belongs if it is among the command's options.
+
+        Ctrl-C outside a training, which saves first, ends it with the same exit code.
+        """
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Aborted!", err=True)
+            raise click.exceptions.Exit(128 + signal.SIGINT) from None
         except click.NoSuchOption as error:
             command = error.ctx
             if error.option_name != "--plugin" or command is None or command is ctx:
@@ -155,7 +162,7 @@ Exit codes:
   0       done
   1       a check, a comparison or one of several runs failed, or there is a bug
   2       wrong use, wrong settings or data, or a file that cannot be used
-  128+N   stopped by signal N after saving: 130 Ctrl-C, 143 SIGTERM, 138 SIGUSR1"""
+  128+N   stopped by signal N, a training after saving: 130 Ctrl-C, 143 SIGTERM, 138 SIGUSR1"""
 
 
 @click.group(

@@ -46,7 +46,7 @@ RUN_HELP = (
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="PNG file to write. [default: sample.png in RUN]",
 )
 @click.pass_obj
@@ -87,7 +87,7 @@ def sample_command(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="PNG file to write, with a GIF of the same name beside it. "
     "[default: traverse-CODE.png in RUN]",
 )
@@ -116,6 +116,11 @@ def traverse_command(
         )
     for name in codes:
         loaded.check_code(name)
+    if output is not None and output.suffix.lower() == ".gif":
+        raise UserError(
+            f"-o {output} names the sheet, and the animation is written beside it",
+            hint=f"Name it {output.with_suffix('.png')}: the animation is {output} then.",
+        )
     if span is not None and not -math.inf < span[0] < span[1] < math.inf:
         raise UserError(
             f"--range {span[0]:g} {span[1]:g} goes nowhere: A must be a number less than B"

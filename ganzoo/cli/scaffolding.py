@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from importlib.resources import as_file, files
+from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+import ganzoo
 from ganzoo.errors import UserError
+
+if TYPE_CHECKING:
+    from ganzoo.registry import Registry
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PREFIX = "ganzoo-"
+_CLASSES = {"Iterable", "Mapping", "Tensor"}
+"""Names in the template that are not ganzoo's."""
 
 
 @click.command("new-plugin", short_help="Write a complete small package for an idea.")
@@ -22,7 +31,8 @@ _PREFIX = "ganzoo-"
     type=click.Path(path_type=Path),
     help="Folder to write; ganzoo-NAME here if left out. It must not be there yet.",
 )
-def new_plugin_command(*, name: str, out: Path | None) -> None:
+@click.pass_obj
+def new_plugin_command(registry: Registry, *, name: str, out: Path | None) -> None:
     """Write a package with a loss, a model on top of DCGAN, a preset and tests.
 
     NAME is the idea in lower case, with hyphens between words: the package is called ganzoo-NAME.
@@ -34,6 +44,8 @@ def new_plugin_command(*, name: str, out: Path | None) -> None:
             f"{name!r} cannot be the name of a plugin",
             hint="Take lower-case words with hyphens between them, such as smooth-images.",
         )
+    if taken := _taken(idea, registry):
+        raise UserError(f"{name!r} cannot be the name of a plugin: {taken}", hint="Take another.")
     folder = out or Path(_PREFIX + idea)
     if folder.exists():
         raise UserError(f"{folder} is there already", hint="Name another folder with --out.")
@@ -54,7 +66,7 @@ def write_package(idea: str, folder: Path) -> list[Path]:
     names = {
         "ganzoo_seedling": _module(idea),
         "test_seedling": f"test_{_snake(idea)}",
-        "Seedling": "".join(word.capitalize() for word in idea.split("-")),
+        "Seedling": _class(idea),
         "seedling": idea,
     }
 
@@ -78,6 +90,23 @@ def write_package(idea: str, folder: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
     return written
+
+
+def _taken(idea: str, registry: Registry) -> str | None:
+    """What has a name of the package already; the package would replace it, or be mixed up."""
+    kinds: tuple[Literal["model", "loss"], ...] = ("model", "loss")
+    for kind in kinds:
+        for offer in registry.matching(kind, idea):
+            return f"{offer.origin} has a {kind} of that name"
+    if find_spec(_module(idea)) is not None:
+        return f"there is a module {_module(idea)!r}"
+    if iskeyword(_class(idea)) or _class(idea) in _CLASSES or hasattr(ganzoo, _class(idea)):
+        return f"its classes would be called {_class(idea)!r}, as another is"
+    return None
+
+
+def _class(idea: str) -> str:
+    return "".join(word.capitalize() for word in idea.split("-"))
 
 
 def _snake(idea: str) -> str:

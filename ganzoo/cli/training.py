@@ -169,8 +169,11 @@ def _conclude(
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         click.echo(f"Stopped by {name} after turn {outcome.step:,}; everything is saved.", err=True)
-        again = continuing(folder, task.registry.plugins)
-        click.echo(f"Continue with: {again}", err=True)
+        if outcome.step < task.plan.settings.train.steps:
+            again = f"Continue with: {continuing(folder, task.registry.plugins)}"
+        else:
+            again = f"Score it with: {invocation(task.registry.plugins)} eval {folder.typed}"
+        click.echo(again, err=True)
         return
     if not quiet:
         click.echo("Scoring the model ...", err=True)
@@ -207,7 +210,8 @@ def _next_commands(task: Task, folder: RunFolder) -> list[str]:
     lines = ["Look at:", *(f"  {shown}" for shown in pages + pictures), "Then:"]
     example = ""
     for name, code in codes.items():
-        example = f" --code {name}={'3' if code.trained is None else '0.5'}"
+        last = code.categories and code.categories - 1
+        example = f" --code {name}={'0.5' if last is None else min(3, last)}"
         break
     if prior is not None:
         lines.append(f"  {ganzoo} sample {path} -n 64{example}")
@@ -243,6 +247,7 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     from ganzoo.folder import RunFolder, new_names
+    from ganzoo.settings import showing
 
     name = next(new_names(settings.model.name, settings.preset, settings.train.seed))
     for line in _heading(task, RunFolder(task.out or name)):
@@ -253,7 +258,7 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
             or "no loss"
         )
         click.echo(f"  phase     {phase} trains {', '.join(about['trains'])} by {losses}")
-    show = f"{invocation(task.registry.plugins)} show {settings.model.name}"
+    show = showing(task.registry, settings.model.name, settings.preset)
     click.echo(f"Nothing was written (--dry-run). Every setting: {show}")
 
 

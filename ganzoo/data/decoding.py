@@ -77,7 +77,9 @@ def rendered(source: Source, content: ImageSource, settings: DataSettings, count
             hint="Leave these settings out. A further source, [data.NAME], has those of [data] "
             f"unless its own table says size = {height} and channels = {channels}.",
         )
-    return Rendered(content, count, source.fingerprint, notes=source.notes)
+    # What is kept for a part of the images must not be found for all of them, as a classifier is.
+    key = hashlib.blake2b(repr((source.fingerprint, count)).encode(), digest_size=16).hexdigest()
+    return Rendered(content, count, key, notes=source.notes)
 
 
 def _parts(rows: Rows, count: int) -> Iterator[list[Encoded]]:

@@ -111,19 +111,17 @@ def find_classifier(loaded: Loaded) -> Classifier:
         raise NotApplicable("the images of the data are not at hand")
     shape, mark = loaded.data.image_shape, mark_of(train)
     shipped = files("ganzoo_evaluation.classifiers") / f"{SHIPPED}.safetensors"
-    content = shipped.read_bytes() if shipped.is_file() else b""
-    found = _restore(content, shape, loaded.device)
-    if found is not None and _description(content)["data"] == mark:
-        return found
     name = f"{train.data.fingerprint}-{RECIPE}.safetensors"
     path = cache_folder().with_name("classifiers") / name
-    found = _restore(path.read_bytes() if path.is_file() else b"", shape, loaded.device)
-    if found is not None:
-        return found
+    for place in (shipped, path):
+        content = place.read_bytes() if place.is_file() else b""
+        found = _restore(content, shape, mark, loaded.device)
+        if found is not None:
+            return found
     content = train_classifier(train, loaded.split("test"), loaded.data_name, loaded.device)
     with whole_file(path) as file:
         file.write(content)
-    trained = _restore(content, shape, loaded.device)
+    trained = _restore(content, shape, mark, loaded.device)
     assert trained is not None, "what was just written can be read"
     return trained
 
@@ -208,11 +206,16 @@ def _halved(weight: Tensor) -> Tensor:
 
 
 def _restore(
-    content: bytes, shape: tuple[int, int, int], device: torch.device
+    content: bytes, shape: tuple[int, int, int], mark: str, device: torch.device
 ) -> Classifier | None:
-    """The classifier in a safetensors file, or None if it is damaged or for other images."""
+    """The classifier in a safetensors file, or None if it is damaged or was made of other images.
+
+    ``mark`` is :func:`mark_of` the images that it has to be made of.
+    """
     try:
         about, weights = _description(content), load(content)
+        if about["data"] != mark:
+            return None
         network = make_network(shape, about["classes"], seed=SEED, device=device)
         network.load_state_dict(weights)
         name, accuracy = str(about["name"]), float(about["accuracy"])

@@ -328,4 +328,4 @@ def _categories_of(loaded: Loaded, images: _Labelled) -> dict[str, measure.Integ
 def _category_count(loaded: Loaded, name: str, *found: measure.Integers) -> int:
     seen = 1 + max(int(values.max()) for values in found)
     known = loaded.prior.codes if loaded.prior is not None else {}
-    return max(seen, known[name].width) if name in known else seen
+    return max(seen, known[name].categories or 0) if name in known else seen

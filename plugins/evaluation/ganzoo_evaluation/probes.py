@@ -137,15 +137,15 @@ def probe(
     Args:
         images: (n, C, H, W), floats in [0, 1], or uint8: these are read under uniform noise of
             plus or minus :data:`NOISE`, drawn anew each time.
-        values: (n,) of each code: integers below ``width`` for categories, else floats.
-        codes: for their ``entropy`` and ``width``.
+        values: (n,) of each code: integers below ``categories``, or floats of a continuous code.
+        codes: for their ``entropy`` and ``categories``.
         device: where the network is trained.
     """
     total = len(images)
     trained = round(total * TRAINED / (TRAINED + CALIBRATED + 1))
     scored = total - trained - round(total * CALIBRATED / (TRAINED + CALIBRATED + 1))
     noise = generator_for(_CPU, SEED, "noise")
-    heads = {name: 1 if values[name].is_floating_point() else codes[name].width for name in codes}
+    heads = {name: code.categories or 1 for name, code in codes.items()}
     channels, height, width = images.shape[1:]
     network = make_network((channels, height, width), sum(heads.values()), seed=SEED, device=device)
     scales = {

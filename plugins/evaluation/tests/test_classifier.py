@@ -95,6 +95,13 @@ def test_other_data_get_another_classifier(tmp_path):
     assert len(list((tmp_path / "classifiers").iterdir())) == 2
 
 
+def test_a_classifier_of_other_images_under_the_same_name_is_made_again():
+    first = find_classifier(Loaded())
+    images, labels = bars(300, 1)
+    drawn_anew = Loaded(splits={"train": split_of("train", images.flip(2), labels)})
+    assert find_classifier(drawn_anew).digest != first.digest
+
+
 def test_training_leaves_the_global_generator_as_it_is():
     state = torch.get_rng_state()
     find_classifier(Loaded())

@@ -12,6 +12,7 @@ from ganzoo.latents import Prior
 from ganzoo.metrics import NotApplicable
 from ganzoo.model import Context, DataInfo
 from ganzoo_evaluation.probes import NOISE, probe, probes
+from ganzoo_infogan.codes import Categorical, Uniform
 from ganzoo_infogan.priors import StructuredPrior
 
 CONTEXT = Context(DataInfo("blocks", (1, 8, 8)))
@@ -109,6 +110,26 @@ def test_images_that_lie_about_every_other_place_give_the_information_that_is_le
     known = math.log(4) + 0.625 * math.log(0.625) + 0.375 * math.log(0.125)
     assert found.nats == pytest.approx(known, abs=4 * found.standard_error + 0.02)
     assert found.n == 2000
+
+
+class Embedded(Categorical):
+    """Four categories that the generator is told by two numbers."""
+
+    def __init__(self):
+        super().__init__(4)
+        self.width = 2
+
+    def encode(self, values):
+        return torch.stack([values // 2, values % 2], dim=1).float()
+
+
+def test_categories_are_counted_however_they_are_encoded():
+    images, parts, _ = drawn(6400)
+    codes = {"place": Embedded()}
+    assert codes["place"].categories == 4
+    found = probe(images, {"place": parts["place"]}, codes)["place"]
+    assert found.nats == pytest.approx(math.log(4), abs=0.05)
+    assert Uniform(-1, 1).categories is None
 
 
 def test_bytes_are_read_under_noise_of_two_levels():

@@ -65,7 +65,6 @@ def bench_command(
       accelerate launch -m ganzoo bench NAME
     """  # noqa: D301  click reads the control character, not the two letters
     from ganzoo import environment
-    from ganzoo.export import packages
     from ganzoo.plan import Request
     from ganzoo.settings import Assignment
     from ganzoo.task import prepare
@@ -76,7 +75,7 @@ def bench_command(
     throughput = measure(make_trainer(task), task.launch.precision, steps)
     if not task.tells:
         return
-    here = environment.present(task.launch, packages(task.plan.settings))
+    here = environment.present(task.launch, task.plan.settings.parts())
     if as_json:
         click.echo(json.dumps(_document(task, throughput, here), indent=2))
         return

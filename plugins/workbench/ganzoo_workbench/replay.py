@@ -10,7 +10,6 @@ from accelerate.utils import gather_object
 
 from ganzoo import checkpoint, environment
 from ganzoo.errors import UserError
-from ganzoo.export import packages
 from ganzoo.launch import launch
 from ganzoo.plan import Request, make_plan
 from ganzoo.run import decode_once
@@ -114,7 +113,7 @@ def prepare(registry: Registry, run: RunFolder, steps: int | None) -> Replay:
     # What `auto` or a launcher chose is known only to the run.
     chosen = trained[-1]["precision"] if trained else train.precision
     started = launch(chosen if chosen in _PRECISIONS else train.precision, train.batch_size)
-    here = environment.present(started, packages(plan.settings))
+    here = environment.present(started, plan.settings.parts())
     doubts = [line for each in trained for line in environment.differences(each, here)]
     if not trained:
         doubts.append(f"{run.environment} does not say what the run was trained in")

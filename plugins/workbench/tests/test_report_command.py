@@ -28,7 +28,7 @@ def test_without_a_name_it_is_the_newest_run() -> None:
         (["nowhere"], "nowhere does not exist"),
         (["infogan/model"], "infogan/model is no run: it has no settings.toml"),
         (["infogan", "nowhere"], "nowhere does not exist"),
-        (["infogan", "-o", "infogan/images"], "cannot write infogan/images"),
+        (["infogan", "-o", "infogan/images"], "File 'infogan/images' is a directory"),
         (["infogan", "-o", "x" * 300], "File name too long"),
     ],
 )

@@ -50,7 +50,7 @@ def _strangers_view(loaded: Loaded, images: Tensor, asked: Tensor) -> dict[str, 
         classifier = find_classifier(loaded)
     except NotApplicable:
         return {}
-    if loaded.prior is None or loaded.prior.codes[LABEL].width != classifier.classes:
+    if loaded.prior is None or loaded.prior.codes[LABEL].categories != classifier.classes:
         return {}
     _, probabilities = classifier.describe(to_uint8(images, loaded.model.image_range))
     note = f"by a classifier that gets {classifier.accuracy:.1%} of real images right"

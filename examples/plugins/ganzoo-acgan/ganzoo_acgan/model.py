@@ -41,7 +41,7 @@ class ACGAN(DCGAN):
                 hint="Name their column: --set data.label_column=NAME.",
             )
         code = self.prior.codes.get(LABEL)
-        if code is None or code.trained is not None or code.width != len(classes):
+        if code is None or code.categories != len(classes):
             raise UserError(
                 f"acgan needs a code '{LABEL}' with the {len(classes)} classes of "
                 f"{context.data.name}",

@@ -106,9 +106,9 @@ def controls_of(loaded: Loaded) -> dict[str, Control]:
         if code.trained is not None:
             controls[name] = Continuous(name, code.trained)
             continue
-        count = len(code.walk(1))
         classes = loaded.data.classes
-        named = classes is not None and name == LABEL and len(classes) == count
-        labels = classes if classes is not None and named else map(str, range(count))
+        named = classes is not None and name == LABEL and len(classes) == code.categories
+        numbers = [str(int(value)) for value in code.walk(1)]
+        labels = classes if classes is not None and named else numbers
         controls[name] = Categories(name, tuple(labels))
     return controls

@@ -28,7 +28,7 @@ COMPARISON = Path("comparison.html")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, dir_okay=False),
     help=f"File to write. [default: report.html in RUN; of several runs, {COMPARISON}]",
 )
 @click.pass_obj

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.discovery import FILE
 from ganzoo.errors import in_one_line
 from ganzoo.files import plain_name
 from ganzoo.layers import parse_value, spell
@@ -48,8 +50,10 @@ def beginning(run: RecordedRun, differences: Sequence[Difference] | None) -> str
     Where that is unknown, the command takes them from the run's file.
     """
     if differences is None:
-        return _line("ganzoo", "run", "--config", f"{place_of(run)}/{run.folder.settings.name}")
-    words = ["ganzoo", "run", run.model, "--preset", run.preset]
+        return _line(
+            *_ganzoo(run), "run", "--config", f"{place_of(run)}/{run.folder.settings.name}"
+        )
+    words = [*_ganzoo(run), "run", run.model, "--preset", run.preset]
     for difference in differences:
         value, short = difference.values[-1], _SHORT.get(difference.key)
         words += (
@@ -62,8 +66,8 @@ def beginning(run: RecordedRun, differences: Sequence[Difference] | None) -> str
 
 def following(run: RecordedRun) -> list[Invocation]:
     """Commands for a run: to go on with it and, once it has a model, to use that."""
-    place, steps = place_of(run), run.steps or 0
-    go_on = ["ganzoo", "run", "--resume", place]
+    place, steps, ganzoo = place_of(run), run.steps or 0, _ganzoo(run)
+    go_on = [*ganzoo, "run", "--resume", place]
     unfinished = run.step < steps
     found = [
         Invocation(
@@ -73,15 +77,23 @@ def following(run: RecordedRun) -> list[Invocation]:
     ]
     if run.exported:
         if "prior" in run.settings:
-            found.append(Invocation("Sample", _line("ganzoo", "sample", place, "-n", "64")))
+            found.append(Invocation("Sample", _line(*ganzoo, "sample", place, "-n", "64")))
         if run.codes:
-            found.append(Invocation("Traverse the codes", _line("ganzoo", "traverse", place)))
+            found.append(Invocation("Traverse the codes", _line(*ganzoo, "traverse", place)))
         hub = f"NAME/{plain_name(run.name)}"
         found += [
-            Invocation("Evaluate", _line("ganzoo", "eval", place)),
-            Invocation("Share on the Hub", _line("ganzoo", "push", place, hub)),
+            Invocation("Evaluate", _line(*ganzoo, "eval", place)),
+            Invocation("Share on the Hub", _line(*ganzoo, "push", place, hub)),
         ]
-    return [*found, Invocation("Report anew", _line("ganzoo", "report", place))]
+    return [*found, Invocation("Report anew", _line(*ganzoo, "report", place))]
+
+
+def _ganzoo(run: RecordedRun) -> list[str]:
+    """The command with the plugins that are files, by their names alone: as from their folder."""
+    versions = run.environment.get("versions")
+    names = sorted(versions) if isinstance(versions, Mapping) else []
+    files = [name.removeprefix(f"{FILE}:") for name in names if name.startswith(f"{FILE}:")]
+    return ["ganzoo", *(word for file in files for word in ("--plugin", file))]
 
 
 def _pair(path: tuple[str, ...], value: Any) -> str:
