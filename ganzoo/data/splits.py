@@ -30,7 +30,8 @@ class MissingSplitError(UserError):
         self.splits = tuple(splits)
         super().__init__(
             f"{name!r} has no split {split!r}{did_you_mean(split, self.splits)}",
-            hint=f"It has: {', '.join(self.splits)}. Choose with --set data.split=NAME, or data.test_split=NAME for scores",
+            hint=f"It has: {', '.join(self.splits)}. "
+            "Choose with --set data.split=NAME, or data.test_split=NAME for scores",
         )
 
 
