@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import environment
-from ganzoo.export import packages
 from ganzoo.freed import freed_memory_kept
 from ganzoo.stopwatch import synchronise
 from ganzoo_workbench.quartiles import Quartiles
@@ -100,7 +99,7 @@ def tell_rates(rates: dict[str, Quartiles]) -> None:
 
 def about(task: Task) -> dict[str, Any]:
     """Machine and versions."""
-    here = environment.present(task.launch, packages(task.plan.settings))
+    here = environment.present(task.launch, task.plan.settings, task.registry.plugins)
     return here | {"processor": _processor()}
 
 

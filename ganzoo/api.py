@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from ganzoo.scoring import BUDGET, quick_metrics, score_named, score_run
 from ganzoo.task import execute, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ganzoo.metrics.scorecard import Scores
 
@@ -67,7 +68,7 @@ def train(
         UserError: something does not fit, and nothing has been written; or the training has
             diverged or got stuck, and the run has all up to there.
         KeyboardInterrupt, SystemExit: SIGINT or another signal stopped the training. Everything is
-            saved, and ``resume`` goes on from there.
+            saved, and ``resume`` goes on from there; if no turn was left, :func:`evaluate` scores.
     """
     registry = Registry(discover([Path(file) for file in plugins]))
     given = {"train.steps": steps, "train.seed": seed}
@@ -139,8 +140,16 @@ def evaluate(
 
 def _text(value: Any) -> str:
     """A value as it is written behind ``--set KEY=``."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    elif hasattr(value, "item"):  # a number of numpy's or torch's
-        value = value.item()
+    value = _plain(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else spell(value)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of numpy and torch, and paths, as what TOML knows."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -131,8 +132,11 @@ def _check_choice(plugins: Plugins, environ: Mapping[str, str]) -> None:
 
 def admit_file(plugins: Plugins, file: Path) -> None:
     """Add the plugin that is one file; its module can be imported under the stem of the file."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
     module = _file_module(file)
-    found = Plugin(name=file.stem, distribution=FILE, source=str(file), path=str(file))
+    found = Plugin(
+        name=file.stem, distribution=FILE, source=str(file), path=str(file), digest=digest
+    )
     if found.qualified in {record.qualified for record in plugins.loaded}:
         return
     try:

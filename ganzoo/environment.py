@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,10 +15,11 @@ from ganzoo.files import write_json
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from ganzoo.launch import Launch
-    from ganzoo.resolved import Part
+    from ganzoo.plugins import Plugins
+    from ganzoo.settings import Settings
 
 _VERSIONS = ("torch", "torchvision", "accelerate", "datasets", "numpy")
 
@@ -35,15 +33,13 @@ _DECISIVE = {
 """What bits depend on besides versions, and what it is called."""
 
 
-def present(launch: Launch, parts: Iterable[Part]) -> dict[str, Any]:
+def present(launch: Launch, settings: Settings, plugins: Plugins) -> dict[str, Any]:
     """What this process runs on; no names, paths or variables of the person who runs it.
 
-    ``parts`` are those that are trained. One in a file of its own counts as ``file:NAME.py``, with
-    the first 12 digits of the file's SHA-256 for a version.
+    Each plugin of one file counts as ``file:NAME.py``, with its digest for a version.
     """
-    parts = list(parts)
-    files = {_file_of(part) for part in parts if part.package == FILE}
-    others = sorted({part.package for part in parts} - {"torch-ganzoo", FILE})
+    others = sorted({*settings.packages()} - {"torch-ganzoo", FILE})
+    files = [record for record in plugins.loaded if record.distribution == FILE]
     return {
         "world_size": launch.accelerator.num_processes,
         "device": launch.accelerator.device.type,
@@ -55,7 +51,7 @@ def present(launch: Launch, parts: Iterable[Part]) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"ganzoo": __version__}
         | {name: _version(name) for name in (*_VERSIONS, *others)}
-        | {f"{FILE}:{file.name}": _digest(file) for file in sorted(files)},
+        | {f"{record.qualified}.py": record.digest for record in files},
     }
 
 
@@ -89,7 +85,13 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What may give other bits: ``torch was 2.13.0, here it is 2.14.0``, one line each."""
     before, after = then["versions"], now["versions"]
     pairs = [(name, then[key], now[key]) for key, name in _DECISIVE.items() if key in then]
-    pairs += [(name, before[name], after[name]) for name in after if name in before]
+    # A file that was given then or is given now alone tells as much as one that was changed.
+    names = [*after, *(name for name in before if name not in after)]
+    pairs += [
+        (name, before.get(name), after.get(name))
+        for name in names
+        if name.startswith(f"{FILE}:") or (name in before and name in after)
+    ]
     return [
         f"{name} was {_say(old)}, here it is {_say(new)}" for name, old, new in pairs if old != new
     ]
@@ -111,15 +113,7 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 
 def _say(value: Any) -> str:
-    return "not installed" if value is None else str(value)
-
-
-def _file_of(part: Part) -> Path:
-    return Path(inspect.getfile(part.factory))
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    return "not there" if value is None else str(value)
 
 
 def _version(distribution: str) -> str | None:

@@ -58,6 +58,7 @@ class Loop:
         self.settings = run.settings.train
         self.accelerator = trainer.accelerator
         self._best = Score.parse(self.settings.keep_best) if self.settings.keep_best else None
+        self._agreement = Agreement(self.accelerator.num_processes)
         self._stopwatch = Stopwatch(self.accelerator.device)
         self._collapse = Collapse(trainer)
         self._in_reports, self._in_pictures = Episodes(REPORTS), Episodes(PICTURES)
@@ -80,13 +81,13 @@ class Loop:
         finally:
             for observer in self.observers:
                 observer.finished(self.trainer.step)
+        stopped = stopped or self._agreement.on(received)  # observers may take seconds as well
         rate = median(self._rates) if self._rates else None
         seconds = time.monotonic() - self._begun
         return Outcome(self.trainer.step, stopped, rate, seconds, self.observers)
 
     def _turns(self, received: Received) -> signal.Signals | None:
         trainer, settings = self.trainer, self.settings
-        agreement = Agreement(self.accelerator.num_processes)
         if settings.on_divergence == "rollback" and trainer.step == 0:
             self._save()  # else there would be nothing to go back to
         self._stopwatch.go_on()
@@ -94,7 +95,7 @@ class Loop:
             trainer.turn()
             for observer in self.observers:
                 observer.turned(trainer.step)
-            stopped = agreement.on(received)
+            stopped = self._agreement.on(received)
             if stopped:
                 message = f"{stopped.name}: saving; a second signal ends this at once"
                 details = {"signal": stopped.name}
@@ -103,7 +104,11 @@ class Loop:
             if stopped:
                 return stopped
         # The last pictures and the last checkpoint take seconds, in which a signal may come, too.
-        return agreement.on(received)
+        stopped = self._agreement.on(received)
+        if stopped:
+            message = f"{stopped.name}: all is trained and saved, and not scored"
+            self._happened(Event(trainer.step, "stopping", message, {"signal": stopped.name}))
+        return stopped
 
     def _attend(self, *, stopping: bool) -> None:
         """Do what is due after this turn; a training that has diverged goes back instead."""

@@ -10,7 +10,6 @@ from ganzoo.assembly import Assembly, assemble
 from ganzoo.data import NativeShape, Source, open_source
 from ganzoo.model import DataInfo
 from ganzoo.places import shareable
-from ganzoo.schema import DataSettings
 from ganzoo.settings import Assignment, Settings, resolve
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ganzoo.registry import Registry
+    from ganzoo.schema import DataSettings
 
 ANY_IMAGES = "images"
 """The preset that takes images of any shape; a model need not have one."""
@@ -67,9 +67,6 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         assignments=request.assignments,
     )
     source = open_source(settings.data, registry, settings.data.split)
-    if settings.data.test_split != DataSettings.test_split:
-        # A name that somebody chose is not to be found missing after the training.
-        open_source(settings.data, registry, settings.data.test_split)
     notes: list[str] = []
     settings = _fit_preset(request, settings, source, registry, notes)
     settings = _fit_shape(request, settings, source, registry, notes)

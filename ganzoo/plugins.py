@@ -32,6 +32,8 @@ class Plugin:
     """What is imported: the value of the entry point, or the path of a file."""
     path: str | None = None
     """The file that is run when it is imported, if that can be told."""
+    digest: str = ""
+    """Of a plugin that is one file: the first 12 digits of the SHA-256 of what was imported."""
 
     @property
     def qualified(self) -> str:

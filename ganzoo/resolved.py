@@ -84,14 +84,11 @@ class Settings:
             node[path[-1]] = {**node.get(path[-1], {}), **names, **_plain(config)}
         return table
 
-    def parts(self) -> list[Part]:
-        """Model, prior and losses, the muted ones too: what has to be there to build the run."""
-        prior = [self.prior] if self.prior else []
-        return [self.model, *prior, *self.losses.values(), *self.muted.values()]
-
     def packages(self) -> list[str]:
-        """The distributions that the parts come from."""
-        return sorted({part.package for part in self.parts()})
+        """The distributions of model, prior and losses, the muted ones too."""
+        prior = [self.prior] if self.prior else []
+        parts = [self.model, *prior, *self.losses.values(), *self.muted.values()]
+        return sorted({part.package for part in parts})
 
     def tables(self) -> Iterator[tuple[Path, Any, dict[str, str]]]:
         """The path of each table, a dataclass that fills it, and the names beside its fields."""

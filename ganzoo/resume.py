@@ -54,10 +54,10 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     wanted = resolve(
         registry, None, files=[run.settings, *asked.files], assignments=asked.assignments
     )
+    if wanted.preset != saved.preset:
+        named.append(f"preset: the run's is {saved.preset}, not {wanted.preset}")
     refuse_differences(run, saved, shareable(wanted), registry.plugins, named)
-    changes = [each for each in asked.assignments if each.key in MAY_DIFFER]
-    files = [run.settings, *asked.files]
-    return replace(asked, model=None, preset=None, files=files, assignments=changes)
+    return replace(asked, model=None, preset=None, files=[run.settings, *asked.files])
 
 
 def _lacking(run: RunFolder, registry: Registry) -> UserError | None:

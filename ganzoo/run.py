@@ -72,7 +72,7 @@ def train(
     main = launch.accelerator.is_main_process
     trainer = Trainer(plan.assembly, images, plan.settings.train, launch.accelerator, further)
     run = Run(folder, plan.settings, plan.assembly, launch, registry, notes=plan.notes)
-    here = environment.present(launch, plan.settings.parts())
+    here = environment.present(launch, plan.settings, registry.plugins)
     with writing(folder.path), together():
         if main:
             clear_up(folder)

@@ -73,9 +73,10 @@ def from_table(registry: Registry, table: Mapping[str, Any], *, origin: str) -> 
 def showing(registry: Registry, model: str, preset: str) -> str:
     """The command that shows every setting of a model, under a preset that is not its default."""
     command = f"{invocation(registry.plugins)} show {model}"
-    for offer in registry.matching("model", model):
-        if preset != offer.spec.default_preset and preset in registry.preset_names(offer):
-            return f"{command} --preset {preset}"
+    with suppress(UserError):  # of presets that cannot be read, which has to be told elsewhere
+        for offer in registry.matching("model", model):
+            if preset != offer.spec.default_preset and preset in registry.preset_names(offer):
+                return f"{command} --preset {preset}"
     return command
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import broadcast_object_list
 
 from ganzoo.claim import TakenError, claimed
+from ganzoo.data import open_source
 from ganzoo.errors import UserError
 from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse, settle_precision
@@ -18,6 +19,7 @@ from ganzoo.memory import told_when_full
 from ganzoo.plan import Plan, Request, make_plan
 from ganzoo.resume import check_out, continue_request, refuse_hopeless, refuse_links
 from ganzoo.run import Run, decode_once, train, writing
+from ganzoo.schema import DataSettings
 from ganzoo.tracking import refuse_absent
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def prepare(
     plan = make_checked_plan(request, registry)
     settings = plan.settings.train
     _check(registry, plan, out, resumes=run is not None)
+    if out is None or not RunFolder(out).is_run():
+        _refuse_missing_split(plan.settings.data, registry)
     started = launch(settings.precision, settings.batch_size, _second_order(plan))
     return Task(registry, plan, started, out, resumes=run is not None)
 
@@ -117,6 +121,12 @@ def _check(registry: Registry, plan: Plan, out: Path | None, *, resumes: bool) -
             refuse_hopeless(RunFolder(out), plan.settings.train.steps, registry.plugins)
         else:
             check_out(out, plan.settings, registry)
+
+
+def _refuse_missing_split(data: DataSettings, registry: Registry) -> None:
+    """Raise UserError if the data lack a test split that somebody chose: now, not at the scores."""
+    if data.test_split != DataSettings.test_split:
+        open_source(data, registry, data.test_split)
 
 
 @contextmanager

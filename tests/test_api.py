@@ -122,6 +122,8 @@ def test_values_of_numpy_and_paths_are_taken_as_what_they_are() -> None:
         **SMALL,
         "optim.generator.lr": np.float64(0.01),
         "train.batch_size": torch.tensor(8),
+        "loss.mutual_information.ramp": np.array([0, 5]),
+        "optim.generator.betas": [np.float32(0.5), 0.9],
         "data.name": Path("no/such/folder"),
     }
     with pytest.raises(ganzoo.UserError, match="there is no file or folder 'no/such/folder'"):

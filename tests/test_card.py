@@ -134,7 +134,7 @@ def test_the_plugins_it_needs_are_named(
     pip: str,
     told: str | None,
 ) -> None:
-    monkeypatch.setattr("ganzoo.card.packages", lambda _: packages)
+    monkeypatch.setattr("ganzoo.resolved.Settings.packages", lambda _: packages)
     text = card_of(run, trained).text
     assert pip in text
     assert ("what no package has" in text) == (told is not None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.discovery import discover
 from ganzoo.environment import differences, present, record, trained_in
 from ganzoo.launch import launch
-from ganzoo.resolved import Part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,14 @@ def made_in(**changes: Any) -> dict[str, Any]:
     return start | changes
 
 
-def part_of(package: str) -> Part:
-    return Part("mine", f"{package}:mine", package, object, None)
+@dataclass
+class Needs:
+    """Settings, as far as they name packages."""
+
+    named: list[str]
+
+    def packages(self) -> list[str]:
+        return self.named
 
 
 def test_everything_that_bits_depend_on_is_compared() -> None:
@@ -43,14 +50,25 @@ def test_everything_that_bits_depend_on_is_compared() -> None:
 
 
 def test_a_package_of_the_model_counts_as_well() -> None:
-    here = present(launch("fp32", 4), map(part_of, ["torch-ganzoo", "pytest", "no-such-thing"]))
+    needed = Needs(["torch-ganzoo", "pytest", "no-such-thing"])
+    here = present(launch("fp32", 4), needed, discover(environ={}))
     assert here["versions"]["pytest"]
     assert here["versions"]["no-such-thing"] is None
     assert "torch-ganzoo" not in here["versions"]
     before = here | {"versions": here["versions"] | {"pytest": "0.1", "no-such-thing": "7"}}
     assert differences(before, here) == [
-        "no-such-thing was 7, here it is not installed",
+        "no-such-thing was 7, here it is not there",
         f"pytest was 0.1, here it is {here['versions']['pytest']}",
+    ]
+
+
+def test_a_plugin_of_one_file_counts_whether_changed_added_or_left_out() -> None:
+    then = made_in(versions={"torch": "2.14.0", "file:a.py": "1", "file:b.py": "2"})
+    now = made_in(versions={"torch": "2.14.0", "file:b.py": "3", "file:c.py": "4"})
+    assert differences(then, now) == [
+        "file:b.py was 2, here it is 3",
+        "file:c.py was not there, here it is 4",
+        "file:a.py was 1, here it is not there",
     ]
 
 

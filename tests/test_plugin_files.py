@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,9 +84,14 @@ def test_a_refused_continuation_names_the_file_in_the_command_that_works(trained
         assert f"{hint}\n" in refused.stderr
 
 
-def test_a_file_that_was_changed_is_told_before_the_run_goes_on(trained: Trained) -> None:
-    trained.file.write_text(PLUGIN.replace("A model", "Another model"))
-    arguments = ["--plugin", str(trained.file), "run", "--resume", str(trained.run)]
+def test_a_file_that_was_changed_is_told_before_the_run_goes_on(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(trained.run, tmp_path / "run")
+    file = tmp_path / trained.file.name
+    file.write_text(PLUGIN.replace("A model", "Another model"))
+    monkeypatch.delitem(sys.modules, file.stem)
+    arguments = ["--plugin", str(file), "run", "--resume", str(run)]
     resumed = CliRunner().invoke(cli, [*arguments, "--steps", "2"])
     assert resumed.exit_code == 0, resumed.output
     [line] = [line for line in resumed.stderr.splitlines() if "bits may differ" in line]

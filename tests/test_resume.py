@@ -58,9 +58,20 @@ def test_a_file_may_say_when_to_stop_as_the_command_does() -> None:
     resumed = invoke("--resume", "x", "--config", "further.toml")
     assert resumed.exit_code == 0, resumed.output
     assert "Trained 4 turns" in resumed.stdout
-    Path("further.toml").write_text("[train]\nbatch_size = 4\n")
-    refused = invoke("--resume", "x", "--config", "further.toml", "--steps", "5")
+
+
+def test_settings_stay_what_they_were_whatever_a_file_says_beside_the_command() -> None:
+    assert begin(2).exit_code == 0
+    before = Path("x/settings.toml").read_text()
+    Path("other.toml").write_text('preset = "images"\n[train]\nbatch_size = 4\n')
+    words = ("--resume", "x", "--config", "other.toml", "--steps", "4")
+    refused = invoke(*words)
+    assert "preset: the run's is mnist, not images" in refused.stderr
     assert "train.batch_size: the run's is 16, not 4" in refused.stderr
+    Path("other.toml").write_text("[train]\nbatch_size = 4\n")
+    resumed = invoke(*words, "--set", "train.batch_size=16")
+    assert resumed.exit_code == 0, resumed.output
+    assert Path("x/settings.toml").read_text() == before.replace("steps = 2", "steps = 4")
 
 
 def test_a_damaged_checkpoint_is_told() -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ganzoo.cli import cli
+from ganzoo.version import __version__
 
 
 @pytest.fixture(autouse=True)
@@ -49,11 +50,13 @@ def test_a_name_that_no_package_can_have_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("infogan", "torch-ganzoo 0.1.0 has a model of that name"),
+        ("infogan", f"torch-ganzoo {__version__} has a model of that name"),
         ("ganzoo-adversarial", "has a loss of that name"),
         ("workbench", "there is a module 'ganzoo_workbench'"),
         ("loss", "its classes would be called 'Loss'"),
         ("none", "its classes would be called 'None'"),
+        ("contract", "the template of packages needs that word for itself"),
+        ("two-seedlings", "the template of packages needs that word for itself"),
         ("tensor", "its classes would be called 'Tensor'"),
     ],
 )

@@ -146,6 +146,8 @@ def test_a_signal_during_the_last_picture_ends_the_command_unscored(
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 128 + signal.SIGTERM
     assert "Stopped by SIGTERM after turn 2; everything is saved." in result.stderr
+    events = (tmp_path / "x/events.jsonl").read_text()
+    assert "SIGTERM: all is trained and saved, and not scored" in events
     assert "Score it with: ganzoo eval x" in result.stderr
     assert newest(tmp_path / "x/checkpoints")[0] is not None
     assert not (tmp_path / "x/scores.json").exists()

@@ -98,6 +98,8 @@ def _taken(idea: str, registry: Registry) -> str | None:
     for kind in kinds:
         for offer in registry.matching(kind, idea):
             return f"{offer.origin} has a {kind} of that name"
+    if idea == "contract" or "seedling" in idea:
+        return "the template of packages needs that word for itself"
     if find_spec(_module(idea)) is not None:
         return f"there is a module {_module(idea)!r}"
     if iskeyword(_class(idea)) or _class(idea) in _CLASSES or hasattr(ganzoo, _class(idea)):

@@ -111,7 +111,7 @@ def find_classifier(loaded: Loaded) -> Classifier:
         raise NotApplicable("the images of the data are not at hand")
     shape, mark = loaded.data.image_shape, mark_of(train)
     shipped = files("ganzoo_evaluation.classifiers") / f"{SHIPPED}.safetensors"
-    name = f"{train.data.fingerprint}-{RECIPE}.safetensors"
+    name = f"{train.data.fingerprint}-{mark[:12]}-{RECIPE}.safetensors"
     path = cache_folder().with_name("classifiers") / name
     for place in (shipped, path):
         content = place.read_bytes() if place.is_file() else b""

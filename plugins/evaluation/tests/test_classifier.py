@@ -62,7 +62,8 @@ def test_it_learns_the_classes_and_is_kept_beside_the_decoded_images(tmp_path):
     assert found.accuracy > 0.95
     assert found.classes == 3
     kept = list((tmp_path / "classifiers").iterdir())
-    assert [path.name for path in kept] == [f"train-print-{module.RECIPE}.safetensors"]
+    mark = module.mark_of(Loaded().split("train"))[:12]
+    assert [path.name for path in kept] == [f"train-print-{mark}-{module.RECIPE}.safetensors"]
     features, probabilities = found.describe(bars(5, 3)[0])
     assert features.shape == (5, FEATURES)
     assert torch.allclose(probabilities.sum(1), torch.ones(5))
@@ -95,7 +96,7 @@ def test_other_data_get_another_classifier(tmp_path):
     assert len(list((tmp_path / "classifiers").iterdir())) == 2
 
 
-def test_a_classifier_of_other_images_under_the_same_name_is_made_again():
+def test_other_images_of_the_same_name_get_another_classifier():
     first = find_classifier(Loaded())
     images, labels = bars(300, 1)
     drawn_anew = Loaded(splits={"train": split_of("train", images.flip(2), labels)})

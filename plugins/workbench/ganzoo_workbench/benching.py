@@ -75,7 +75,7 @@ def bench_command(
     throughput = measure(make_trainer(task), task.launch.precision, steps)
     if not task.tells:
         return
-    here = environment.present(task.launch, task.plan.settings.parts())
+    here = environment.present(task.launch, task.plan.settings, registry.plugins)
     if as_json:
         click.echo(json.dumps(_document(task, throughput, here), indent=2))
         return

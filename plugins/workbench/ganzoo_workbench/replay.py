@@ -113,7 +113,7 @@ def prepare(registry: Registry, run: RunFolder, steps: int | None) -> Replay:
     # What `auto` or a launcher chose is known only to the run.
     chosen = trained[-1]["precision"] if trained else train.precision
     started = launch(chosen if chosen in _PRECISIONS else train.precision, train.batch_size)
-    here = environment.present(started, plan.settings.parts())
+    here = environment.present(started, plan.settings, registry.plugins)
     doubts = [line for each in trained for line in environment.differences(each, here)]
     if not trained:
         doubts.append(f"{run.environment} does not say what the run was trained in")
