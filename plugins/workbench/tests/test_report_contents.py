@@ -140,7 +140,8 @@ def test_a_training_knows_the_plugin_file_that_its_model_came_from() -> None:
     assert ganzoo(*command).exit_code == 0
     page = parse(Path("x/report.html"))
     assert "differs from the preset" in section(page, "settings").text
-    assert section(page, "run").one("code").text.startswith("ganzoo run mine --preset mnist")
+    begun = section(page, "run").one("code").text
+    assert begun.startswith("ganzoo --plugin mine.py run mine --preset mnist")
 
 
 @pytest.mark.parametrize(
