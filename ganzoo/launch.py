@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from ganzoo.counting import counted
-from ganzoo.errors import UserError
+from ganzoo.errors import UserError, in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Chosen = Literal["fp32", "bf16", "fp16"]
 _LAUNCHER_WORDS: dict[str, Chosen] = {"bf16": "bf16", "fp16": "fp16"}
 _ACCELERATE_WORDS: dict[str, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+_DIGITS = 9
+"""Of the seconds that a process may be told to wait, at most: 31 years."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,12 @@ def process_timeout() -> timedelta:
     Raises UserError if ``GANZOO_PROCESS_TIMEOUT`` is no number of seconds.
     """
     text = os.environ.get("GANZOO_PROCESS_TIMEOUT", "1800")
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"GANZOO_PROCESS_TIMEOUT should be a number of seconds, not {text!r}")
+    if not text.isdecimal() or len(text) > _DIGITS or int(text) < 1:
+        shown = in_one_line(text, _DIGITS + 1)
+        raise UserError(
+            "GANZOO_PROCESS_TIMEOUT should be a number of seconds "
+            f"with at most {_DIGITS} digits, not {shown!r}"
+        )
     return timedelta(seconds=int(text))
 
 

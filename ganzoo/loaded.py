@@ -140,9 +140,11 @@ class Loaded:
         """``n`` images (n, C, H, W) in the model's range, with some ``codes`` set to one value.
 
         A category is a whole number from 0 on; a continuous code may leave the range that it was
-        trained in. Raises UserError for a code that the model has not, or a value that it cannot
-        take.
+        trained in. Raises UserError for a code that the model has not, for a value that it cannot
+        take, and for an ``n`` below 1.
         """
+        if n < 1:
+            raise UserError(f"n should be 1 or more images, not {n}")
         values = {
             name: self.code_value(name, _text(value)) for name, value in (codes or {}).items()
         }

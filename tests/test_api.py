@@ -132,6 +132,8 @@ def test_values_of_numpy_and_paths_are_taken_as_what_they_are() -> None:
 
 def test_a_wrong_code_is_named() -> None:
     model = ganzoo.train("infogan", steps=1, settings=SMALL, progress=False)
+    with pytest.raises(ganzoo.UserError, match="n should be 1 or more images, not 0"):
+        model.sample(0)
     with pytest.raises(ganzoo.UserError, match="there is no code 'colour'"):
         model.sample(codes={"colour": 1})
     with pytest.raises(ganzoo.UserError, match="from 0 to 3"):

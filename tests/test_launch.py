@@ -69,3 +69,12 @@ def test_a_launcher_that_says_cpu_is_heard_by_training_and_loading(
     else:
         monkeypatch.setenv("ACCELERATE_USE_CPU", asked)
     assert launch.device_type() == expected
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "9" * 14, "9" * 5000])
+def test_a_time_to_wait_is_a_number_of_seconds(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("GANZOO_PROCESS_TIMEOUT", text)
+    with pytest.raises(UserError, match="GANZOO_PROCESS_TIMEOUT should be a number of seconds"):
+        launch.process_timeout()
+    monkeypatch.setenv("GANZOO_PROCESS_TIMEOUT", "60")
+    assert launch.process_timeout().total_seconds() == 60

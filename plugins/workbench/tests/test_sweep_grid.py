@@ -33,6 +33,7 @@ def test_seeds_are_numbers_and_spans(text: str, seeds: list[int]) -> None:
         ("9-0", "9-0 has no seed: 0 comes before 9"),
         ("0-3,2", "--seeds has 2 twice"),
         (f"{2**63}", "below 2^63"),
+        ("1" * 5000, "is no list of seeds"),
         ("0-999999999", "1,000,000,000 runs"),
     ],
 )

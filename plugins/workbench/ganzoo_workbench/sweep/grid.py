@@ -20,7 +20,7 @@ STEPS = "train.steps"
 MOST_RUNS = 10_000
 """Runs of one grid; more are taken for a mistake."""
 
-_SPAN = re.compile(r"(\d+)(?:-(\d+))?")
+_SPAN = re.compile(r"(\d{1,30})(?:-(\d{1,30}))?")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _SHOWN = 60
 
