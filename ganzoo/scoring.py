@@ -109,7 +109,7 @@ def _laid_over(
     why = {
         reasons: {name: text for name, text in told.items() if name not in computed}
         for reasons in ("absent", "failed")
-        if isinstance(told := old.get(reasons, {}), dict)
+        if isinstance(told := old.get(reasons), dict)
     }
     return new | {
         "scores": kept | new["scores"],
