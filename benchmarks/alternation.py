@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ganzoo import environment
 from ganzoo.freed import freed_memory_kept
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "performance"
 
 Turn = Callable[[], object]
+Kind = Literal["wall", "cpu"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Timing:
     cpu: float
     """Of this process: with one thread and beside other work the one to trust; with an accelerator
     the time in which turns are launched."""
+
+    def of(self, kind: Kind) -> float:
+        """The seconds of this kind."""
+        return self.wall if kind == "wall" else self.cpu
 
 
 Round = dict[str, Timing]
@@ -76,14 +82,25 @@ def time_window(turn: Turn, count: int, device: torch.device) -> Timing:
     return Timing((time.perf_counter() - wall) / count, (time.process_time() - cpu) / count)
 
 
-def spread_of(rounds: list[Round], figure: Callable[[Round], float]) -> Quartiles:
-    """The quartiles of a figure over the rounds."""
-    return Quartiles.of([figure(each) for each in rounds])
+def ratio_of(rounds: list[Round], one: str, other: str, kind: Kind = "wall") -> Quartiles:
+    """How many times as long as a turn of the other a turn of the one takes, over the rounds."""
+    return Quartiles.of([each[one].of(kind) / each[other].of(kind) for each in rounds])
+
+
+def excess_of(rounds: list[Round], one: str, other: str, kind: Kind) -> Quartiles:
+    """How many milliseconds a turn of the one takes more than one of the other, over the rounds."""
+    return Quartiles.of([(each[one].of(kind) - each[other].of(kind)) * 1000 for each in rounds])
+
+
+def milliseconds_of(rounds: list[Round], name: str, kind: Kind) -> Quartiles:
+    """Milliseconds of a turn over the rounds."""
+    return Quartiles.of([each[name].of(kind) * 1000 for each in rounds])
 
 
 def images_per_second(rounds: list[Round], batch_size: int) -> dict[str, Quartiles]:
     """The rate of each over the rounds, by name."""
-    return {name: spread_of(rounds, lambda r, n=name: batch_size / r[n].wall) for name in rounds[0]}
+    rates = {name: [batch_size / each[name].wall for each in rounds] for name in rounds[0]}
+    return {name: Quartiles.of(each) for name, each in rates.items()}
 
 
 def say(spread: Quartiles, digits: int) -> str:

@@ -26,6 +26,8 @@ def main() -> None:
     for run in parser.parse_args().runs:
         loaded = ganzoo.load(run)
         split = loaded.split("train")
+        if split is None:
+            raise SystemExit(f"{run}: this model names no training images")
         images = split.images(torch.arange(len(split)))
         place = np.column_stack([place_right(images), place_up(images)])
         for name, code in (loaded.encode(loaded.normalise(images)) or {}).items():

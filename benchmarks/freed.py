@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
-from alternation import Round, Timing, about, keep, parser, say, spread_of, time_window
+from alternation import Round, Timing, about, keep, parser, ratio_of, say, time_window
 from variants import task_of
 
 from ganzoo.freed import freed_memory_kept
@@ -62,7 +62,7 @@ def main() -> None:
             timed[way] = Timing(found["wall"], found["cpu"])
             pages[way].append(found["pages"])
         rounds.append(timed)
-    ratio = spread_of(rounds, lambda r: r["kept"].wall / r["given back"].wall)
+    ratio = ratio_of(rounds, "kept", "given back")
     task = task_of([f"train.precision={given.precision}"])
     document = {
         "turns_a_process": given.turns,

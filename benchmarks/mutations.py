@@ -145,7 +145,7 @@ def _changed(document: Any, dice: random.Random) -> Any:
                 del place[key]
             case 1 if isinstance(place, dict):
                 place[dice.choice(["", "x", "name", f"{key}_"])] = place.pop(key)
-            case 1:
+            case 1 if isinstance(place, list):
                 place.append(place[key])
             case 2 if torch.is_tensor(place[key]):
                 place[key] = dice.choice([torch.zeros(3), torch.zeros(2, 2, dtype=torch.int64)])

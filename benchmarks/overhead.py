@@ -13,7 +13,7 @@ import statistics
 import time
 
 import torch
-from alternation import about, alternate, keep, parser, say, spread_of
+from alternation import KINDS, about, alternate, excess_of, keep, milliseconds_of, parser, say
 from pair import Pair
 from reference import Widths
 
@@ -47,16 +47,8 @@ def main() -> None:
     document = {
         "parameters": pair.parameters()["ganzoo"],
         "turns_a_window": given.turns,
-        "extra_ms_a_turn": {
-            kind: spread_of(
-                rounds,
-                lambda r, k=kind: (getattr(r["ganzoo"], k) - getattr(r["reference"], k)) * 1000,
-            )
-            for kind in ("wall", "cpu")
-        },
-        "ms_a_turn": {
-            name: spread_of(rounds, lambda r, n=name: r[n].cpu * 1000) for name in pair.turns
-        },
+        "extra_ms_a_turn": {kind: excess_of(rounds, "ganzoo", "reference", kind) for kind in KINDS},
+        "ms_a_turn": {name: milliseconds_of(rounds, name, "cpu") for name in pair.turns},
         "ms_a_report": report,
         "report_every": every,
         "rounds": rounds,

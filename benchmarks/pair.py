@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from reference import Latents, Reference, Widths, batches, draw_latents
 
+from ganzoo.data import Images
 from ganzoo.discovery import discover
 from ganzoo.draw import Draw
 from ganzoo.plan import Request
@@ -39,6 +41,8 @@ class Pair:
         assignments = [Assignment.parse(text) for text in (*_settings(widths), *settings)]
         task = prepare(Registry(discover()), Request("infogan", "mnist", (), assignments))
         images, further = decode_once(task.plan, task.launch)
+        if not isinstance(images, Images):
+            raise SystemExit("the reference trains on decoded images")
         train, accelerator = task.plan.settings.train, task.launch.accelerator
         trainer = Trainer(task.plan.assembly, images, train, accelerator, further)
         if task.launch.precision == "fp16":
@@ -51,7 +55,8 @@ class Pair:
     @property
     def device(self) -> torch.device:
         """Where both compute."""
-        return self.trainer.accelerator.device
+        device: torch.device = self.trainer.accelerator.device
+        return device
 
     @property
     def turns(self) -> dict[str, Turn]:
@@ -81,7 +86,7 @@ class Pair:
         largest = 0.0
         for _ in range(turns):
             image, drawn = self.trainer.first_batch()["image"], iter(self._drawn())
-            theirs = self.reference.step(image, lambda drawn=drawn: next(drawn)).tolist()
+            theirs = self.reference.step(image, partial(next, drawn)).tolist()
             self.trainer.turn()
             figures = self.trainer.collect()
             ours = [

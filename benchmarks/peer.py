@@ -28,8 +28,8 @@ from alternation import (
     images_per_second,
     keep,
     parser,
+    ratio_of,
     say,
-    spread_of,
     tell_rates,
 )
 from pair import Pair
@@ -116,7 +116,7 @@ def main() -> None:
         "commit": commit(given.clone),
         "batch_size": size,
         "turns_a_window": given.turns,
-        "ratio": spread_of(rounds, lambda r: r["peer"].wall / r["ganzoo"].wall),
+        "ratio": ratio_of(rounds, "peer", "ganzoo"),
         "images_per_second": images_per_second(rounds, size),
         "rounds": rounds,
         "environment": about(pair.task),

@@ -112,7 +112,7 @@ def draw_latents(n: int, device: torch.device) -> Latents:
 
 def information_loss(outputs: Tensor, latents: Latents) -> Tensor:
     """-log Q of the codes, summed over them; the continuous ones with a standard deviation of 1."""
-    logits, *gaussians = outputs.split([CATEGORIES, *[2] * CONTINUOUS], dim=1)
+    logits, *gaussians = torch.split(outputs, [CATEGORIES, *[2] * CONTINUOUS], dim=1)
     loss = cross_entropy(logits, latents.digit)
     for place, gaussian in enumerate(gaussians):
         residual = latents.continuous[:, place] - gaussian[:, 0]
@@ -125,7 +125,8 @@ def initialise(networks: Iterable[nn.Module]) -> None:
     for module in chain.from_iterable(network.modules() for network in networks):
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, std=0.02)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(module.weight, mean=1.0, std=0.02)
 
@@ -172,7 +173,7 @@ class Reference:
         adversarial = softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
         information = information_loss(outputs.float(), latents)
         losses = [adversarial.detach(), information.detach()]
-        (adversarial + information).backward()
+        (adversarial + information).backward()  # type: ignore[no-untyped-call]
         self._critic_optimiser.step()
         self._critic_optimiser.zero_grad()
 
@@ -187,7 +188,7 @@ class Reference:
         adversarial = softplus(-fake_logits.float()).mean()
         information = information_loss(outputs.float(), latents)
         losses += [adversarial.detach(), information.detach()]
-        (adversarial + information).backward()
+        (adversarial + information).backward()  # type: ignore[no-untyped-call]
         self._generator_optimiser.step()
         self._generator_optimiser.zero_grad()
         self._freeze_critic(frozen=False)
@@ -213,7 +214,8 @@ def batches(images: Tensor, size: int) -> Iterator[Tensor]:
     The remainder of an epoch is dropped.
     """
     for _ in count():
-        for indices in torch.randperm(len(images), device=images.device).split(size):
+        order = torch.randperm(len(images), device=images.device)
+        for indices in torch.split(order, size):
             if len(indices) == size:
                 yield images[indices].float().div_(255)
 
@@ -222,7 +224,7 @@ def read_images(path: Path) -> Tensor:
     """uint8 images (N, 1, H, W) from a parquet file with a column ``image`` of PNG."""
     import numpy as np
     from PIL import Image
-    from pyarrow.parquet import read_table
+    from pyarrow.parquet import read_table  # type: ignore[import-untyped]
 
     rows = read_table(path, columns=["image"])["image"].to_pylist()
     images = [np.asarray(Image.open(io.BytesIO(row["bytes"]))) for row in rows]

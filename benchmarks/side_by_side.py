@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import torch
 from alternation import (
+    KINDS,
     about,
     alternate,
     images_per_second,
     keep,
     parser,
+    ratio_of,
     say,
-    spread_of,
     tell_rates,
 )
 from pair import Pair
@@ -49,12 +50,7 @@ def main() -> None:
         "batch_size": size,
         "share_fakes": given.share_fakes,
         "turns_a_window": given.turns,
-        "ratio": {
-            kind: spread_of(
-                rounds, lambda r, k=kind: getattr(r["ganzoo"], k) / getattr(r["reference"], k)
-            )
-            for kind in ("wall", "cpu")
-        },
+        "ratio": {kind: ratio_of(rounds, "ganzoo", "reference", kind) for kind in KINDS},
         "images_per_second": images_per_second(rounds, size),
         "rounds": rounds,
         "environment": about(pair.task),

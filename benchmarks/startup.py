@@ -138,11 +138,11 @@ def imports(folder: Path) -> dict[str, float]:
         text=True,
         check=True,
     )
-    seconds: Counter[str] = Counter()
+    microseconds: Counter[str] = Counter()
     for line in done.stderr.splitlines():
         if found := re.match(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\w+)", line):
-            seconds[found[2]] += int(found[1])  # type: ignore[assignment]
-    return {name: round(total / 1e6, 3) for name, total in seconds.most_common(12)}
+            microseconds[found[2]] += int(found[1])
+    return {name: round(total / 1e6, 3) for name, total in microseconds.most_common(12)}
 
 
 def keep_bytecode(folder: Path) -> None:

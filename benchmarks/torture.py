@@ -134,12 +134,14 @@ class Victim:
                 end = time.monotonic() + seconds
                 return lambda: time.monotonic() > end
 
+            def grown(size: int) -> Callable[[], bool]:
+                return lambda: size_of(run.metrics) != size
+
             if moment == "any":
                 until(waited(dice.uniform(0, 4 + 4 * self.processes)))
             else:
                 for _ in range(dice.integers(1, 6)):
-                    size = size_of(run.metrics)
-                    until(lambda size=size: size_of(run.metrics) != size)
+                    until(grown(size_of(run.metrics)))
                 until(waited(dice.uniform(0, 0.5)))
             if moment == "checkpoint":
                 until(lambda: bool(unfinished(run) - before))

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 import torch
-from alternation import about, alternate, keep, parser, say, spread_of
+from alternation import KINDS, Turn, about, alternate, keep, parser, ratio_of, say
 
 from ganzoo.discovery import discover
 from ganzoo.plan import Request
@@ -66,16 +66,10 @@ def main() -> None:
         trainer.turn()
         trainer.collect()
         first_turn[name] = time.perf_counter() - begun
-    turns = {name: trainer.turn for name, trainer in trainers.items()}
+    turns: dict[str, Turn] = {name: trainer.turn for name, trainer in trainers.items()}
     rounds = alternate(turns, given.turns, given.rounds, device)
     ratios = {
-        name: {
-            kind: spread_of(
-                rounds,
-                lambda r, n=name, k=kind: getattr(r[n], k) / getattr(r["as_it_is"], k),
-            )
-            for kind in ("wall", "cpu")
-        }
+        name: {kind: ratio_of(rounds, name, "as_it_is", kind) for kind in KINDS}
         for name in given.only
     }
     document = {
