@@ -31,6 +31,8 @@ from plan import machine
 
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "performance" / "data.json"
 BATCH = 128
+UNCOUNTED = 6
+"""Turns before each measurement of a training."""
 SHAPES = {"28x28 grey": (28, 1), "64x64 colour": (64, 3)}
 SMALL = {
     "model.generator_channels": "[32, 16]",
@@ -128,12 +130,15 @@ def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict
 
     Before each measurement some turns are not counted, so that what was decoded meanwhile is gone.
     """
+    from alternation import about, time_window
+
     from ganzoo.data import decode, open_source, open_stream
     from ganzoo.discovery import discover
     from ganzoo.launch import launch
     from ganzoo.layers import Assignment
     from ganzoo.plan import Request, make_plan
     from ganzoo.registry import Registry
+    from ganzoo.task import Task
     from ganzoo.training import Trainer
 
     registry = Registry(discover())
@@ -145,23 +150,22 @@ def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict
         plan = make_plan(Request("dcgan", data=path, assignments=assignments), registry)
         source = open_source(plan.settings.data, registry, "train")
         images = (open_stream if stream else decode)(source, plan.settings.data)
-        accelerator = launch("fp32", BATCH).accelerator
+        task = Task(registry, plan, launch("fp32", BATCH), None)
+        accelerator = task.launch.accelerator
         trainers[stream] = Trainer(plan.assembly, images, plan.settings.train, accelerator)
     rates: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(rounds):
         for stream, trainer in trainers.items():
-            for _ in range(6):
-                trainer.turn()
-            start = time.perf_counter()
-            for _ in range(turns):
-                trainer.turn()
-            rates[stream].append(turns * BATCH / (time.perf_counter() - start))
+            time_window(trainer.turn, UNCOUNTED, accelerator.device)
+            timing = time_window(trainer.turn, turns, accelerator.device)
+            rates[stream].append(BATCH / timing.wall)
     shares = [streamed / kept for kept, streamed in zip(rates[False], rates[True], strict=True)]
     return {
         "decoded": round(statistics.median(rates[False]), 1),
         "streamed": round(statistics.median(rates[True]), 1),
         "share": round(statistics.median(shares), 3),
         "shares": [round(share, 3) for share in shares],
+        "environment": about(task),
     }
 
 

@@ -18,6 +18,7 @@ from pair import Pair
 from reference import Widths
 
 from ganzoo.divergence import broken
+from ganzoo.stopwatch import synchronise
 
 TINY = Widths(dense=16, few=4, many=8, reader=16)
 SETTINGS = ["train.batch_size=8", "train.precision=fp32", "data.limit=2000"]
@@ -30,6 +31,7 @@ def time_report(pair: Pair) -> float:
     times = []
     for _ in range(REPORTS):
         pair.trainer.turn()
+        synchronise(pair.device)  # else the report would also wait for the turn
         begun = time.perf_counter()
         broken(pair.trainer.tensors(), pair.trainer.accelerator)
         pair.trainer.collect()

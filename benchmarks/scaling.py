@@ -24,6 +24,9 @@ import numpy as np
 from PIL import Image
 from plan import machine
 
+from ganzoo.environment import trained_in
+from ganzoo.folder import ENVIRONMENT
+
 DOCS = Path(__file__).parent.parent / "docs"
 RESULT = DOCS / "results" / "performance" / "scaling.json"
 FIGURE = DOCS / "figures" / "scaling.png"
@@ -187,7 +190,14 @@ def measure(turns: int) -> dict[str, Any]:
             costs.append(cost(folder, side, batch, processes, turns))
             print(costs[-1], flush=True)
         added = extras(folder, 10 * turns)
-    return {"machine": machine(), "costs": [asdict(each) for each in costs], "extras": added}
+        # All cases are alike but for the number of processes, each of which computes in one thread.
+        environment = trained_in(folder / "32-16-1" / ENVIRONMENT, 0, 1)[0]
+    return {
+        "machine": machine(),
+        "environment": environment,
+        "costs": [asdict(each) for each in costs],
+        "extras": added,
+    }
 
 
 def print_tables(found: dict[str, Any]) -> None:

@@ -24,6 +24,9 @@ from typing import Any
 
 from plan import machine
 
+from ganzoo.environment import trained_in
+from ganzoo.folder import ENVIRONMENT
+
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "performance" / "startup.json"
 COMMAND = ("run", "infogan", "--steps", "2")
 
@@ -160,6 +163,7 @@ def measure(repeats: int) -> dict[str, Any]:
         helps, updates = help_seconds(2 * repeats + 1), update_seconds(repeats, folder)
         return {
             "machine": machine(),
+            "environment": trained_in(folder / "run-0" / ENVIRONMENT, 0, 1)[0],
             "help": {"median": round(statistics.median(helps), 3), "all": _rounded(helps)},
             "first_update": {
                 "median": round(statistics.median(updates), 2),

@@ -1,9 +1,11 @@
 """What was tried to make turns of InfoGAN on MNIST faster, each against the training as it is.
 
-    python benchmarks/variants.py [--threads 1] [--only shared channels_last unfused compiled]
+    python benchmarks/variants.py [--threads 1] [--only shared channels_last unfused]
+    python benchmarks/variants.py --only compiled
 
-``compiled`` needs a C++ compiler, or Triton on a GPU, and some minutes before its first turn. The
-result goes to docs/results/performance/.
+``compiled`` needs a C++ compiler, or Triton on a GPU, and some minutes before its first turn, so it
+is tried by itself. The result goes to docs/results/performance/, that of a part of the variants
+under a name of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ganzoo_workbench.throughput import make_trainer
 if TYPE_CHECKING:
     from ganzoo.training import Trainer
 
-VARIANTS = ("shared", "channels_last", "unfused", "compiled")
+VARIANTS = ("shared", "channels_last", "unfused")
 
 
 def task_of(settings: list[str]) -> Task:
@@ -55,7 +57,7 @@ def main() -> None:
     """Parse the command line, time and tell."""
     options = parser(__doc__, rounds=9, turns=4)
     options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    options.add_argument("--only", nargs="+", choices=VARIANTS, default=VARIANTS)
+    options.add_argument("--only", nargs="+", choices=[*VARIANTS, "compiled"], default=VARIANTS)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     settings = [f"train.precision={given.precision}"]
@@ -84,7 +86,8 @@ def main() -> None:
             words = ", ".join(f"{kind} {say(spread, 3)}" for kind, spread in by_kind.items())
             print(f"  {name:<14} {words}; first turn {first_turn[name]:.0f} s")
     name = f"variants-{device.type}-{given.precision}-{given.threads}"
-    keep(name, document, as_json=given.json)
+    part = given.only if tuple(given.only) != VARIANTS else ()
+    keep("-".join([name, *part]), document, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,8 @@ def _optimisers(
     for phase in phases:
         # Phases that train the same networks share one optimiser, so the first one's settings hold.
         twin = next((other for other in phases if other.trains == phase.trains), phase)
-        optim[phase.name] = given.get(twin.name, OptimSettings())
+        usual = given.get(twin.rates_of or "", OptimSettings())
+        optim[phase.name] = given.get(twin.name, usual)
         if twin is not phase and given.get(phase.name, optim[phase.name]) != optim[phase.name]:
             problems.append(
                 f"optim.{phase.name}: shares the optimiser of {twin.name}, "

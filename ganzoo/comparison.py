@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UserError
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONDITIONS = ("n", "split", "data", "ema", "protocol", "extractor")
-"""Keys of a score in ``scores.json`` that must be equal for two values of it to be compared."""
+"""Keys of a score in ``scores.json`` that must be equal for two values of it to be compared, beside
+those that the score itself names in its ``conditions``."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ScoredRun:
     name: str
     """Its folder, as it was given."""
     scores: Mapping[str, Mapping[str, Any]]
-    """By name, as ``scores.json`` has them."""
+    """By name, as ``scores.json`` has them, each with its ``versions``."""
     settings: Mapping[str, Any] | None
     """Its settings without the seed; None if there are none to read."""
     seed: int | None
@@ -38,6 +40,16 @@ class ScoredRun:
         """The steps of training that were scored: one, as a rule."""
         found = {score["step"] for score in self.scores.values() if "step" in score}
         return sorted(found)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the libraries that the scores were computed with; of several, as ``1.0 and 1.1``."""
+        found: dict[str, dict[str, None]] = {}
+        for score in self.scores.values():
+            told = score.get("versions")
+            for name, version in (told if isinstance(told, dict) else {}).items():
+                found.setdefault(name, {})[str(version)] = None
+        return {name: " and ".join(sorted(versions)) for name, versions in found.items()}
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,15 @@ class Spread:
     @property
     def mean(self) -> float | None:
         """Mean of the values that there are; None without any."""
-        return fmean(self.known) if self.known else None
+        return float(mean(self.known)) if self.known else None
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation with n - 1; None for fewer than two values."""
-        return stdev(self.known) if len(self.known) > 1 else None
+        """Standard deviation with n - 1; None for fewer than two values, or beyond all floats."""
+        try:
+            return stdev(self.known) if len(self.known) > 1 else None
+        except OverflowError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,17 @@ class Comparison:
     def runs(self) -> tuple[ScoredRun, ...]:
         """All runs, group by group."""
         return tuple(run for group in self.groups for run in group.runs)
+
+    @property
+    def versions(self) -> Mapping[str, tuple[str | None, ...]]:
+        """By name of the library: its version in each of the runs, where they are not all equal.
+
+        None where a run does not tell.
+        """
+        told = [run.versions for run in self.runs]
+        names = dict.fromkeys(name for versions in told for name in versions)
+        by_run = {name: tuple(versions.get(name) for versions in told) for name in names}
+        return {name: versions for name, versions in by_run.items() if len(set(versions)) > 1}
 
     @property
     def anything(self) -> bool:
@@ -163,7 +189,8 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "scores": {
             name: {
                 "conditions": {
-                    key: comparison.having(name)[0].scores[name].get(key) for key in CONDITIONS
+                    key: comparison.having(name)[0].scores[name].get(key)
+                    for key in _conditions([run.scores[name] for run in comparison.having(name)])
                 },
                 "groups": [_spread_json(spread) for spread in spreads],
             }
@@ -175,6 +202,10 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
                 for key, values in unlike.items()
             }
             for name, unlike in comparison.refused.items()
+        },
+        "versions": {
+            name: dict(zip(places, versions, strict=True))
+            for name, versions in comparison.versions.items()
         },
     }
 
@@ -200,11 +231,17 @@ def _grouped(runs: Sequence[ScoredRun]) -> tuple[Group, ...]:
     )
 
 
+def _conditions(found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The conditions that hold for one score, as far as any run names them."""
+    named = (key for score in found for key in score.get("conditions", ()))
+    return tuple(dict.fromkeys((*CONDITIONS, *named)))
+
+
 def _unlike(found: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
     """The conditions under which the values of one score differ."""
     return {
         key: tuple(score.get(key) for score in found)
-        for key in CONDITIONS
+        for key in _conditions(found)
         if len({_canonical(score.get(key)) for score in found}) > 1
     }
 
@@ -234,13 +271,16 @@ def _read_settings(path: Path) -> dict[str, Any] | None:
 
 
 def read_scores(path: Path, run: Path) -> dict[str, Mapping[str, Any]]:
-    """The scores in a file ``scores.json`` of a run, by name.
+    """The scores in a file ``scores.json`` of a run, by name, each with its ``versions``.
 
     Raises:
         UserError: it cannot be read, or is no such file.
     """
-    scores: dict[str, Mapping[str, Any]] = read_scores_file(path, run)["scores"]
-    return scores
+    content = read_scores_file(path, run)
+    return {
+        name: {"versions": content.get("versions")} | score
+        for name, score in content["scores"].items()
+    }
 
 
 def read_scores_file(path: Path, run: Path) -> dict[str, Any]:
@@ -267,6 +307,9 @@ def read_scores_file(path: Path, run: Path) -> dict[str, Any]:
 def _is_score(score: object) -> bool:
     if not isinstance(score, dict) or not isinstance(score.get("step", 0), int):
         return False
+    named = score.get("conditions", [])
+    if not isinstance(named, list) or not all(isinstance(key, str) for key in named):
+        return False
     value = score.get("value")
     whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-    return whole or isinstance(value, float)
+    return whole or (isinstance(value, float) and math.isfinite(value))

@@ -25,6 +25,7 @@ from ganzoo.annotations import (
 )
 from ganzoo.errors import UserError, near_miss
 from ganzoo.layers import NONE, Layers, Path, Problem, dotted, leaves, spell
+from ganzoo.schema import WrongSettingsError
 
 _LIMITS = {
     "greater_than": ("greater than", "gt"),
@@ -118,6 +119,10 @@ class Converter:
             return None
         try:
             return config(**values)
+        except WrongSettingsError as error:
+            for inner, what in error.problems.items():
+                self.add((*path, *inner), what)
+            return None
         except (ValueError, TypeError, ArithmeticError) as error:
             named = [name for name in table if re.search(rf"\b{re.escape(name)}\b", str(error))]
             self.add((*path, *named[:1]), str(error))

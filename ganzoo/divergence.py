@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,17 +22,21 @@ if TYPE_CHECKING:
 def broken(tensors: Mapping[str, Tensor], accelerator: Accelerator) -> list[str]:
     """The names of those that hold a NaN or an infinity on any rank.
 
-    All ranks give the same names, and get the same answer. Each tensor is reduced to one number
+    All ranks give the same names, and get the same answer. Each tensor is reduced to two numbers
     where it is; all are fetched at once, which waits for the device.
     """
     filled = {name: tensor.detach() for name, tensor in tensors.items() if tensor.numel()}
     if not filled:
         return []
-    # The largest magnitude: it is no finite number as soon as one element is none.
-    largest = [torch.linalg.vector_norm(tensor, math.inf).float() for tensor in filled.values()]
-    flags = (~torch.stack(largest).isfinite()).float()
+    # The smallest and the largest: no finite numbers as soon as one element is none.
+    ends = [torch.stack(torch.aminmax(_real(tensor))).float() for tensor in filled.values()]
+    flags = (~torch.stack(ends).isfinite().all(dim=1)).float()
     flags = accelerator.reduce(flags, reduction="sum")
     return [name for name, flag in zip(filled, flags.tolist(), strict=True) if flag]
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def describe(names: Sequence[str], step: int) -> str:

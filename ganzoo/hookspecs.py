@@ -62,8 +62,8 @@ class PriorSpec(Spec):
 class DatasetSpec(Spec):
     """A callable ``(split: str) -> datasets.Dataset | ganzoo.data.ImageSource``, and its splits.
 
-    ``splits`` names the splits that it knows, the training split first; ``licence`` is the licence
-    of the data.
+    ``splits`` names the splits that it knows, the training split first; one without any only says,
+    by a UserError, where its images are to be had. ``licence`` is the licence of the data.
     """
 
     splits: tuple[str, ...] = ("train", "test")

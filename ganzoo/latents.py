@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from ctypes import c_float
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -122,6 +123,11 @@ class Prior:
         The values may come as floats, those of categories too; the part keeps its type.
         """
         raise NotImplementedError
+
+
+def as_float32(value: float) -> float:
+    """What is left of a number in 32 bits, as latents have them; too large a one is infinite."""
+    return c_float(value).value
 
 
 def draw_noise(

@@ -20,6 +20,7 @@ from ganzoo.data import (
     open_source,
     sample,
 )
+from ganzoo.data.splits import same_split
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG
@@ -46,8 +47,9 @@ CHUNK = 500
 class Split:
     """One split of the model's data, decoded; large ones are never in memory as a whole.
 
-    Of a split that is streamed it is the first 10,000 images in a shuffled order, and ``name`` says
-    so.
+    ``name`` is ``train`` or ``test``, with the split's own name behind it where that is another:
+    ``train (validation)``. Of a split that is streamed it is the first 10,000 images in a shuffled
+    order, and ``name`` says so.
     """
 
     name: str
@@ -168,7 +170,9 @@ class Loaded:
     def split(self, name: str, source: str | None = None) -> Split | None:
         """The decoded ``train`` or ``test`` split of the model's data; None if it has none.
 
-        ``source`` names a further source of images, ``[data.NAME]``.
+        Images that the model was trained on are no test images: there are none either where
+        ``data.split`` and ``data.test_split`` share a split. ``source`` names a further source of
+        images, ``[data.NAME]``.
         """
         if (name, source) not in self._splits:
             settings = self.settings.data if source is None else self.settings.further[source]
@@ -183,6 +187,10 @@ class Loaded:
                 source = open_source(settings, self.registry, settings.test_split)
             except MissingSplitError:
                 return None
+            if _share_a_split(source.split, settings.split):
+                return None
+        if not same_split(name, source.split):
+            name = f"{name} ({source.split})"
         if not settings.stream or isinstance(source.content, ImageSource):
             return Split(name, decode(source, settings))
         images, whole = sample(source, settings)
@@ -268,6 +276,15 @@ def model_folder(folder: Path) -> Path:
     raise UserError(
         f"{folder} holds no exported model",
         hint="It needs a model/ folder; a run writes it with its first checkpoint.",
+    )
+
+
+def _share_a_split(one: str, other: str) -> bool:
+    """Whether two names of splits, each joined of several perhaps, have one in common."""
+    return any(
+        same_split(part.strip(), another.strip())
+        for part in one.split("+")
+        for another in other.split("+")
     )
 
 

@@ -66,6 +66,9 @@ class Loop:
         self._rates: list[float] = []
         self._windows = 0
         self._stuck = 0
+        ramps = [term.ramp for terms in run.assembly.terms.values() for term in terms if term.ramp]
+        self._all_begun = max((start for start, _ in ramps), default=0)
+        """The turn after which every loss counts: a warm start is not judged."""
         self._window_from = trainer.step
 
     def run(self, received: Received) -> Outcome:
@@ -185,7 +188,8 @@ class Loop:
     def _check_progress(self, figures: Mapping[str, float]) -> None:
         """End a run that the model finds stuck; the figures are the same on every rank."""
         limit = self.settings.stuck_after
-        reason = self.run_.assembly.model.stuck(figures) if limit else None
+        begun = self.trainer.step - self.settings.report_every >= self._all_begun
+        reason = self.run_.assembly.model.stuck(figures) if limit and begun else None
         self._stuck = self._stuck + 1 if reason else 0
         if reason and self._stuck >= limit:
             raise UserError(

@@ -83,7 +83,8 @@ class Phase:
     ``forward(nets, batch, draw, shared)`` returns the :class:`Pass` that the losses of the phase
     read. ``repeats`` takes that many steps a turn (n_critic), each with a batch and draws of its
     own if ``fresh``, else all with the same. ``every`` makes the phase due in every n-th turn only.
-    Phases with equal ``trains`` share one optimiser.
+    Phases with equal ``trains`` share one optimiser. ``rates_of`` names the phase whose settings of
+    the optimiser hold for this one, too, unless it is given its own.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Phase:
     repeats: int = 1
     fresh: bool = True
     every: int = 1
+    rates_of: str | None = None
 
 
 class Model:
@@ -159,7 +161,8 @@ class Model:
     def stuck(self, figures: Mapping[str, float]) -> str | None:
         """Why training got nowhere in a window with these mean figures; None if it got somewhere.
 
-        ``figures`` are those of one line of ``metrics.jsonl``. ``train.stuck_after`` ends a run.
+        ``figures`` are those of one line of ``metrics.jsonl``. ``train.stuck_after`` ends a run; it
+        asks only once every loss has begun to count.
         """
         return None
 

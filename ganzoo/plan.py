@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ganzoo.assembly import Assembly, assemble
-from ganzoo.data import NativeShape, Source, open_source
+from ganzoo.data import ImageSource, NativeShape, Source, check_rendered, open_source
+from ganzoo.errors import UserError
 from ganzoo.model import DataInfo
 from ganzoo.places import shareable
 from ganzoo.settings import Assignment, Settings, resolve
@@ -70,14 +72,46 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     notes: list[str] = []
     settings = _fit_preset(request, settings, source, registry, notes)
     settings = _fit_shape(request, settings, source, registry, notes)
+    _check_rendered(settings, source, registry)
     settings = _fit_further(settings)
     further = {
         name: open_source(each, registry, each.split) for name, each in settings.further.items()
     }
+    for name, each in further.items():
+        hint = f"What [data.{name}] leaves out is that of [data]: give it a size and channels."
+        check_rendered(each, settings.further[name], hint)
     settings = shareable(settings)
     infos = {name: _describe_data(settings.further[name], each) for name, each in further.items()}
     info = replace(_describe_data(settings.data, source), further=infos)
-    return Plan(settings, source, assemble(settings, info), further, tuple(notes))
+    assembly = assemble(settings, info)
+    # What a phase trains by belongs to the recipe, whoever said it.
+    settings = replace(settings, optim=assembly.optim)
+    return Plan(settings, source, assembly, further, tuple(notes))
+
+
+def _check_rendered(settings: Settings, source: Source, registry: Registry) -> None:
+    """Raise UserError if a plugin makes images of another shape than the settings ask for."""
+    hint = None
+    asked = [settings.origin_of(("data", key)) for key in ("size", "channels", "crop")]
+    if any(origin.startswith("preset ") for origin in asked):
+        fitting = _presets_for(source.native_shape(), settings.model.name, registry)
+        hint = f"Presets for such images: {', '.join(fitting)}." if fitting else None
+    check_rendered(source, settings.data, hint)
+
+
+def _presets_for(seen: NativeShape, model: str, registry: Registry) -> list[str]:
+    """The presets of a model that take images of this shape as they are."""
+    offer, fitting = registry.find("model", model), []
+    for name in registry.preset_names(offer):
+        data: dict[str, object] = {}
+        with suppress(UserError):  # of presets that cannot be read, which is told elsewhere
+            for _, preset in registry.lineage(offer, name):
+                data |= preset.table.get("data", {})
+            shape = (data.get("channels"), data.get("size"), data.get("size"))
+            takes_any = data.get("size") is None and data.get("channels") is None
+            if (shape == seen.uniform or takes_any) and "crop" not in data:
+                fitting.append(name)
+    return fitting
 
 
 def _fit_further(settings: Settings) -> Settings:
@@ -112,9 +146,10 @@ def _fit_preset(
     seen = source.native_shape()
     if seen.uniform == wanted:
         return settings
+    converts = f" (--preset {settings.preset} would convert them)"
     notes.append(
-        f"{_describe(seen)} do not fit preset {settings.preset}: taking preset {ANY_IMAGES} "
-        f"(--preset {settings.preset} would convert them)"
+        f"{_describe(seen)} do not fit preset {settings.preset}: taking preset {ANY_IMAGES}"
+        + ("" if isinstance(source.content, ImageSource) else converts)
     )
     return resolve(registry, request.model, preset=ANY_IMAGES, assignments=request.assignments)
 

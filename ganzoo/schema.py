@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Positive = Annotated[int, Gt(0)]
 Rate = Annotated[float, Gt(0)]
@@ -30,6 +30,18 @@ def setting(
     if factory is not None:
         return field(default_factory=factory, metadata={"help": help})
     return field(default=default, metadata={"help": help})
+
+
+class WrongSettingsError(ValueError):
+    """For a ``Config`` to raise where several of its settings are wrong, or one inside a table.
+
+    ``problems`` says of each what is wrong, by its path within the ``Config``. A plain ValueError
+    does for a single one.
+    """
+
+    def __init__(self, problems: Mapping[tuple[str, ...], str]) -> None:
+        super().__init__("; ".join(f"{'.'.join(path)} {what}" for path, what in problems.items()))
+        self.problems = problems
 
 
 def share_of(window: Window, step: int) -> float:
@@ -62,7 +74,9 @@ class TrainSettings:
     keep_checkpoints: Positive = setting(2, "checkpoints kept; the oldest go first")
     report_every: Positive = setting(50, "turns between two lines of metrics.jsonl")
     stuck_after: Annotated[int, Ge(0)] = setting(
-        0, "stop once the model calls so many reports in a row stuck; 0 never stops"
+        0,
+        "stop once the model calls so many reports in a row stuck, after every loss has begun to "
+        "count; 0 never stops",
     )
     on_divergence: Literal["stop", "rollback"] = setting(
         "stop",

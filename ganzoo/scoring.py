@@ -68,8 +68,9 @@ def score_run(
 ) -> Scores:
     """Load the model in ``folder``, compute ``metrics``, write their scores and return them.
 
-    With ``keep_others``, the file keeps what it has besides of the same weights. The model of a run
-    gets a card that tells the scores.
+    With ``keep_others``, the file keeps what it has besides of the same weights; a score from other
+    versions of libraries than the file's then has ``versions`` of its own. The model of a run gets
+    a card that tells the scores.
     """
     loaded = load(folder, registry)
     scores = score_model(loaded, registry, metrics, budget)
@@ -99,8 +100,10 @@ def _laid_over(
 ) -> dict[str, Any]:
     """``new`` over what ``old`` has of the same weights and of metrics not ``computed``."""
     about = {"step": scores.step, "ema": scores.ema, "data": scores.data}
+    versions = old.get("versions")
+    theirs = {} if versions == new["versions"] else {"versions": versions}
     kept = {
-        name: entry
+        name: theirs | entry
         for name, entry in old.get("scores", {}).items()
         if all(entry.get(key) == value for key, value in about.items())
     }

@@ -38,6 +38,8 @@ __all__ = [
 COMMAND = "the command"
 """The origin of the model's name where it was given by itself."""
 
+_OF_ONE_DATA_SET = {"config", "revision", "image_column", "label_column"}
+"""Settings of ``[data]`` that mean nothing to a data set of another name."""
 _TABLES = ("model", "prior", "loss", "data", "train", "optim")
 
 
@@ -233,6 +235,7 @@ class _Resolution:
         table = self.layers.table.get("data", {})
         if not isinstance(table, dict):
             return table, {}
+        self._forget("data", _OF_ONE_DATA_SET)
         known = fields_of(DataSettings)
         sources = {
             name: source
@@ -298,17 +301,21 @@ class _Resolution:
         if found is None:
             return None
         table = self.layers.table[kind]
-        # What a lower layer meant for another prior or model is nobody's mistake.
-        changed = self.layers.renamed.get(kind, 0)
-        for key in set(table) - set(fields_of(found.factory.Config)) - {"name"}:
-            source = self.layers.source((kind, key))
-            if source is not None and source.index < changed:
-                del table[key]
+        self._forget(kind, set(table) - set(fields_of(found.factory.Config)) - {"name"})
         own = {key: item for key, item in table.items() if key != "name"}
         config = converter.convert(found.factory.Config, own, (kind,))
         if config is None:
             return None
         return Part(found.name, found.offer.qualified, found.offer.package, found.factory, config)
+
+    def _forget(self, kind: str, keys: set[str]) -> None:
+        """Drop what a layer below meant for another prior, model or data set by that name."""
+        changed = self.layers.renamed.get(kind, 0)
+        table = self.layers.table.get(kind, {})
+        for key in keys & set(table):
+            source = self.layers.source((kind, key))
+            if source is not None and source.index < changed:
+                del table[key]
 
     def _convert_loss(self, converter: Converter, found: _Found) -> LossPart | None:
         path = ("loss", found.name)

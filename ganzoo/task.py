@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate.utils import broadcast_object_list
+from torch import nn
 
 from ganzoo.claim import TakenError, claimed
 from ganzoo.data import open_source
@@ -65,7 +66,25 @@ def prepare(
     if out is None or not RunFolder(out).is_run():
         _refuse_missing_split(plan.settings.data, registry)
     started = launch(settings.precision, settings.batch_size, _second_order(plan))
+    _refuse_lone_images(plan, started)
     return Task(registry, plan, started, out, resumes=run is not None)
+
+
+def _refuse_lone_images(plan: Plan, started: Launch) -> None:
+    """Raise UserError if a process has one image a turn, and a network normalises over the batch.
+
+    Layers over maps find enough to normalise over within one image, dense ones do not.
+    """
+    train, processes = plan.settings.train, started.accelerator.num_processes
+    if train.batch_size > processes or (train.sync_batchnorm and processes > 1):
+        return
+    for name, network in plan.assembly.networks.items():
+        if any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
+            raise UserError(
+                f"train.batch_size {train.batch_size} is one image for each process, over which "
+                f"BatchNorm in the network {name} cannot normalise",
+                hint=f"Take {2 * processes} or more.",
+            )
 
 
 def make_checked_plan(request: Request, registry: Registry) -> Plan:

@@ -118,6 +118,73 @@ def test_a_condition_that_only_one_run_states_differs(make_run):
     assert comparison_of(*runs).refused == {"mig": {"protocol": ("locatello", None)}}
 
 
+@pytest.mark.parametrize(
+    ("key", "one", "other"),
+    [
+        ("trees", "random forest", "boosted"),
+        ("real", "test", "train"),
+        ("matched_n", 10_000, 500),
+        ("images", "10000:ab", "10000:cd"),
+        ("suggestion", "slant", None),
+    ],
+)
+def test_a_condition_that_the_score_names_is_one(make_run, key, one, other):
+    runs = [
+        make_run(name, seed, about={key: value, "conditions": [key]}, dci=0.5)
+        for name, seed, value in (("a", 0, one), ("b", 1, other), ("c", 2, one))
+    ]
+    assert comparison_of(*runs).refused == {"dci": {key: (one, other, one)}}
+    alike = comparison_of(runs[0], runs[2])
+    assert to_json(alike)["scores"]["dci"]["conditions"][key] == one
+
+
+def test_a_condition_that_an_older_file_does_not_name_holds_for_it_as_well(make_run):
+    named = make_run("a", about={"trees": "boosted", "conditions": ["trees"]}, dci=0.5)
+    older = make_run("b", 1, about={"trees": "random forest"}, dci=0.5)
+    same = make_run("c", 2, about={"trees": "boosted"}, dci=0.5)
+    assert comparison_of(named, older).refused == {"dci": {"trees": ("boosted", "random forest")}}
+    assert comparison_of(named, same).refused == {}
+
+
+def with_versions(folder, versions, **own):
+    path = folder / "scores.json"
+    document = json.loads(path.read_text()) | {"versions": versions}
+    for name, theirs in own.items():
+        document["scores"][name]["versions"] = theirs
+    path.write_text(json.dumps(document))
+    return folder
+
+
+def test_other_versions_of_libraries_are_told_and_refuse_nothing(make_run):
+    with_versions(make_run("a", mig=0.1, sap=0.1), {"numpy": "2.0", "scipy": "1.9"})
+    with_versions(
+        make_run("b", 1, mig=0.3, sap=0.3), {"numpy": "2.1", "scipy": "1.9"}, sap={"numpy": "2.2"}
+    )
+    make_run("c", 2, mig=0.2)
+    done = said("a", "b", "c")
+    assert done.exit_code == 0
+    joined = " ".join(done.stdout.split())
+    assert "warning: versions differ: numpy is 2.0 in A (a) and 2.1 and 2.2 in A (b)" in joined
+    assert "mig 0.200" in joined
+    versions = json.loads(said("a", "b", "--json").stdout)["versions"]
+    assert versions == {"numpy": {"a": "2.0", "b": "2.1 and 2.2"}}
+    with_versions(make_run("d", 3, mig=0.1), {"numpy": "2.0", "scipy": "1.9"})
+    assert "versions" not in said("a", "d").stdout
+
+
+def test_values_near_the_end_of_floats_do_not_break_the_table(make_run):
+    for seed, value in enumerate((1.7e308, 1.7e308, -1.7e308)):
+        make_run(f"r{seed}", seed, mig=value)
+    assert said("r0", "r1").exit_code == 0
+    done = said("r0", "r1", "r2")
+    assert done.exit_code == 0, done.output
+    assert "1.7e+308" in done.stdout
+    document = said("r0", "r1", "r2", "--json").stdout
+    spread = json.loads(document, parse_constant=pytest.fail)["scores"]["mig"]["groups"][0]
+    assert spread["sd"] is None
+    assert spread["mean"] == pytest.approx(1.7e308 / 3)
+
+
 def test_what_a_score_says_beside_its_conditions_does_not_matter(make_run):
     runs = [make_run("a", about={"note": "x", "step": 5}, mig=0.1), make_run("b", 1, mig=0.2)]
     assert comparison_of(*runs).refused == {}
@@ -226,6 +293,10 @@ def test_runs_without_scores_are_named_with_the_way_out(make_run):
         ('{"schema": 9, "scores": {}}', "has layout 9"),
         ('{"schema": 1, "scores": {"mig": {"value": "high"}}}', "no score"),
         ('{"schema": 1}', "no score"),
+        ('{"schema": 1, "scores": {"mig": {"value": NaN}}}', "no score"),
+        ('{"schema": 1, "scores": {"mig": {"value": -Infinity}}}', "no score"),
+        ('{"schema": 1, "scores": {"mig": {"value": 1e999}}}', "no score"),
+        ('{"schema": 1, "scores": {"mig": {"value": 1, "conditions": 3}}}', "no score"),
     ],
 )
 def test_damaged_scores_are_named(make_run, content, why):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import subprocess
@@ -196,3 +197,27 @@ def test_a_disk_that_is_full_while_decoding_is_one_clear_line(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"cannot keep decoded images in {cache_folder()}: File too large\n"
     assert list(cache_folder().iterdir()) == []
+
+
+def test_what_a_killed_writer_left_goes_unless_somebody_writes_it() -> None:
+    dead, alive, new = (cache_folder() / f".{name}.images.1.partial" for name in "abc")
+    cache_folder().mkdir(parents=True)
+    for path in (dead, alive, new):
+        path.write_bytes(b"0")
+    for path in (dead, alive):
+        os.utime(path, (time.time() - 3600,) * 2)
+    with alive.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        write("whole")
+    assert not dead.exists()
+    assert alive.exists()
+    assert new.exists()
+
+
+def test_an_entry_is_held_while_it_is_written() -> None:
+    with Slot("half", SHAPE).writing() as file:
+        file.append(np.zeros(SHAPE, np.uint8))
+        [partial] = cache_folder().glob(".half.images.*")
+        with partial.open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.complete([0], Description(1, 0, [], {}))

@@ -142,7 +142,7 @@ def test_a_part_of_a_rendered_data_set_goes_by_another_name(offering):
 def test_a_rendered_data_set_cannot_be_resized(offering):
     assert load("squares", offering, size=8, channels=1).image_shape == (1, 8, 8)
     for setting in ({"size": 16}, {"channels": 3}, {"crop": 4}):
-        with pytest.raises(UserError, match="makes images of 8 x 8 pixels and 1 channels"):
+        with pytest.raises(UserError, match="makes images of 8x8 pixels and 1 channel,"):
             load("squares", offering, **setting)
 
 

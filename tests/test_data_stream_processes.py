@@ -19,6 +19,7 @@ from small_images import encoded, tabular
 from small_streams import CPU, go_on, shards, stream
 
 from ganzoo import UserError
+from ganzoo.data import streamed
 from ganzoo.data.ahead import Ahead, _ahead
 
 if TYPE_CHECKING:
@@ -83,6 +84,28 @@ def test_a_signal_to_all_processes_ends_a_stream_in_order(
     while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.parametrize(("told", "workers"), [("0", 0), ("3", 3), ("99", 8), (None, 5)])
+def test_as_many_processes_decode_as_who_shares_the_machine_says(
+    told: str | None, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamed, "allowed_cores", lambda: 6)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if told is not None:
+        monkeypatch.setenv(streamed.DECODERS, told)
+    path = shards(tmp_path / "data", [4])
+    assert stream(path, workers=None).workers == workers
+    assert stream(path, workers=2).workers == 2, "a setting comes first"
+
+
+@pytest.mark.parametrize("told", ["", "-1", "many", "1" * 5000])
+def test_a_number_of_processes_that_is_none_is_one_line(
+    told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(streamed.DECODERS, told)
+    with pytest.raises(UserError, match=r"^GANZOO_DECODERS should be a number of processes, not"):
+        stream(shards(tmp_path / "data", [4]), workers=None)
 
 
 def test_reading_ahead_may_be_ended_by_the_thread_that_reads() -> None:

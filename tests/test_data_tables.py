@@ -151,3 +151,16 @@ def test_an_unreadable_or_empty_table_is_one_clear_line(tmp_path, registry, capf
     with pytest.raises(UserError, match=r"empty\.parquet' is empty"):
         load(path, registry)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_a_row_names_is_decoded_again_once_it_is_written_again(tmp_path, registry):
+    for number in range(2):
+        write(tmp_path / f"{number}.png", picture(color=number))
+    (tmp_path / "names.csv").write_text("file\n0.png\n1.png\nno.png\n")
+    table = tmp_path / "names.csv"
+    options = {"image_column": "file", "broken_share": 0.5}
+    before = load(table, registry, **options)
+    assert before.images[:, 0, 0, 0].tolist() == [0, 1]
+    assert load(table, registry, **options).fingerprint == before.fingerprint
+    write(tmp_path / "1.png", picture(color=9))
+    assert load(table, registry, **options).images[:, 0, 0, 0].tolist() == [0, 9]

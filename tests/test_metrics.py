@@ -8,6 +8,7 @@ from ganzoo.metrics.codes import (
     UNMATCHED,
     accuracy_under,
     ari,
+    contingency,
     hungarian_matching,
     majority_matching,
     nmi,
@@ -96,3 +97,25 @@ def test_spearman_sees_order_only_and_a_constant_as_nothing():
 def test_extra_may_not_hide_a_key_of_the_format():
     with pytest.raises(ValueError, match="'split'"):
         Score(1.0, "test", 1, extra={"split": "train"})
+
+
+def test_a_condition_is_an_entry_of_the_extra():
+    assert Score(1.0, None, 1, extra={"trees": "forest"}, conditions=["trees"]).conditions
+    with pytest.raises(ValueError, match="lacks 'trees'"):
+        Score(1.0, None, 1, conditions=["trees"])
+
+
+@pytest.mark.parametrize("score", [r2, spearman])
+def test_a_column_is_read_as_one_number_for_each_image(score):
+    sampled = np.random.default_rng(2).normal(size=200)
+    read = sampled + 0.5 * np.random.default_rng(3).normal(size=200)
+    assert score(read[:, None], sampled) == score(read, sampled[:, None]) == score(read, sampled)
+    for wrong in (np.stack([read, read], axis=1), read[:-1]):
+        with pytest.raises(ValueError, match=r"\(n,\) or \(n, 1\), not|do not belong together"):
+            score(wrong, sampled)
+
+
+def test_a_column_of_categories_is_not_paired_with_every_label():
+    categories = LABELS[:, None]
+    assert contingency(categories, LABELS, 10, 10).sum() == len(LABELS)
+    assert accuracy_under(np.arange(10), categories, LABELS) == 1

@@ -154,6 +154,40 @@ def test_a_bound_just_below_zero_is_no_percent_of_its_ceiling():
     assert "nats (0 %)" in render(score(LOADED, {"untold": untold}, 1))
 
 
+def test_the_entropy_of_a_continuous_code_stands_beside_what_is_known_of_it():
+    def told(loaded, budget):
+        extra = {"entropy": 0.6931, "standard_error": 0.012}
+        categorical = extra | {"ceiling": 2.3026}
+        return {
+            "mi_nats/slant": Score(2.077, None, 10, unit="nats", extra=extra),
+            "mi_nats/digit": Score(2.077, None, 10, unit="nats", extra=categorical),
+        }
+
+    card = render(score(LOADED, {"told": told}, 1))
+    assert "2.077 ± 0.01 nats, H(c) 0.693 " in card
+    assert "2.077 ± 0.01 of 2.303 nats (90 %)" in card
+
+
+def test_a_score_names_its_conditions_in_json():
+    def grown(loaded, budget):
+        extra = {"trees": "forest"}
+        return {
+            "dci": Score(0.5, "train", 1, extra=extra, conditions=("trees",)),
+            "mig": Score(0.5, "train", 1),
+        }
+
+    saved = json.loads(json.dumps(to_json(score(LOADED, {"grown": grown}, 1))))
+    assert saved["scores"]["dci"]["conditions"] == ["trees"]
+    assert "conditions" not in saved["scores"]["mig"]
+
+
+def test_one_remark_on_several_scores_is_told_once():
+    def noted(loaded, budget):
+        return {name: Score(0.5, None, 1, label=name, note="noise") for name in ("sap", "mig")}
+
+    assert render(score(LOADED, {"noted": noted}, 1)).endswith("\n\nsap, mig of model: noise")
+
+
 def test_one_long_value_does_not_break_the_lines_of_the_others():
     def uneven(loaded, budget):
         extra = {"ceiling": 2.2, "standard_error": 0.00042}

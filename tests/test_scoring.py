@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from ganzoo import MetricSpec, scoring
 from ganzoo.cli.runs import eval_command
+from ganzoo.comparison import read_scores
 from ganzoo.errors import UserError
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics.scorecard import Scores
@@ -99,6 +100,22 @@ def test_a_metric_that_is_computed_again_replaces_its_scores(evaluate, monkeypat
     )
     document = evaluate("quick")
     assert (document["scores"]["quick"]["value"], document["scores"]["slow"]["value"]) == (9, 2)
+
+
+def test_a_score_that_is_kept_keeps_its_versions(evaluate, tmp_path):
+    path = tmp_path / "run" / "scores.json"
+    before = evaluate("slow") | {"versions": {"numpy": "1.0"}}
+    path.write_text(json.dumps(before))
+    after = evaluate("quick")
+    assert after["versions"] != {"numpy": "1.0"}
+    assert after["scores"]["slow"]["versions"] == {"numpy": "1.0"}
+    assert "versions" not in after["scores"]["quick"]
+    again = evaluate("quick")["scores"]
+    assert again["slow"]["versions"] == {"numpy": "1.0"}
+    told = read_scores(path, path.parent)
+    assert told["slow"]["versions"] == {"numpy": "1.0"}
+    assert told["quick"]["versions"] == after["versions"]
+    assert "versions" not in evaluate("slow")["scores"]["slow"]
 
 
 def test_scores_of_another_step_are_not_kept(evaluate, monkeypatch):

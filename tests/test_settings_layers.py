@@ -170,3 +170,14 @@ def test_a_table_in_the_data_is_a_further_source(toys) -> None:
     assert from_table(toys, settings.table(), origin="again") == settings
     shown = {row.key: row for row in rows(settings)}
     assert shown["data.style.size"].origin == "--set"
+
+
+def test_what_belongs_to_one_data_set_does_not_go_with_another(toys, tmp_path) -> None:
+    file = tmp_path / "hub.toml"
+    file.write_text("[data]\nname = 'a/b'\nconfig = 'c'\nimage_column = 'img'\nsplit = 'all'\n")
+    kept = resolve(toys, "toy", files=[file]).data
+    assert (kept.config, kept.image_column, kept.split) == ("c", "img", "all")
+    other = resolve(toys, "toy", files=[file], assignments=sets("data.name=mine")).data
+    assert (other.config, other.image_column, other.split) == (None, None, "all")
+    both = sets("data.name=mine", "data.config=d")
+    assert resolve(toys, "toy", files=[file], assignments=both).data.config == "d"

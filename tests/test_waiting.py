@@ -1,4 +1,9 @@
-"""A turn never asks the device for a number: on a GPU that would make the host wait for it."""
+"""A turn never asks the device for a number: on a GPU that would make the host wait for it.
+
+Two ways to know without a GPU. Operations and methods that are known to wait are listed and looked
+for; and a turn is taken on PyTorch's device ``meta``, which knows shapes alone, so that whatever
+asks it for a number fails.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +31,12 @@ if TYPE_CHECKING:
 READ_BY_HOST = {
     f"aten::{name}"
     for name in (
+        "_linalg_check_errors",
         "_local_scalar_dense",
+        "bincount",
         "_unique2",
         "equal",
+        "histc",
         "is_nonzero",
         "masked_select",
         "nonzero",
@@ -95,6 +103,9 @@ def waits() -> Iterator[list[str]]:
         lambda numbers: numbers[numbers > 1],
         lambda numbers: numbers.unique(),
         lambda numbers: torch.equal(numbers, numbers),
+        torch.histc,
+        lambda numbers: torch.bincount(numbers.long()),
+        lambda numbers: torch.linalg.inv(torch.eye(2)),
     ],
 )
 def test_every_way_to_wait_is_seen(wait: Callable[[Tensor], object]) -> None:
@@ -103,8 +114,27 @@ def test_every_way_to_wait_is_seen(wait: Callable[[Tensor], object]) -> None:
     assert seen
 
 
-@pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
-@pytest.mark.parametrize(
+class _Nowhere(LocalAccelerator):
+    """Puts networks on a device that has no numbers."""
+
+    device = torch.device("meta")
+
+    def prepare(self, thing: Any) -> Any:
+        return super().prepare(thing.to(self.device))
+
+
+def make_trainer(
+    model: str, preset: str, further: list[str], accelerator: LocalAccelerator
+) -> Trainer:
+    assignments = [Assignment.parse(text) for text in (*SMALL, *further)]
+    plan = make_plan(Request(model, preset, assignments=assignments), Registry(discover()))
+    images = decode(plan.source, plan.settings.data)
+    acts_as: Any = accelerator
+    return Trainer(plan.assembly, images, plan.settings.train, acts_as)
+
+
+each_precision = pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
+each_training = pytest.mark.parametrize(
     ("model", "preset", "further"),
     [
         ("dcgan", "mnist", []),
@@ -114,12 +144,45 @@ def test_every_way_to_wait_is_seen(wait: Callable[[Tensor], object]) -> None:
         ("infogan", "mnist-augment", ["loss.augmentation_consistency.perturb_from=0"]),
     ],
 )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda numbers: numbers.sum().item(),
+        lambda numbers: bool(numbers.sum() > 0),
+        lambda numbers: numbers.cpu(),
+        lambda numbers: numbers.to("cpu"),
+        lambda numbers: torch.empty(4).copy_(numbers),
+        lambda numbers: numbers[numbers > 1],
+        lambda numbers: numbers.nonzero(),
+    ],
+)
+def test_a_device_without_numbers_gives_none(ask: Callable[[Tensor], object]) -> None:
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        ask(torch.arange(4.0, device="meta"))
+
+
+@each_precision
+@each_training
+def test_a_turn_needs_no_numbers(
+    model: str, preset: str, further: list[str], bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That device has no random numbers, and the buffers are looked at once, before the first turn.
+    monkeypatch.setattr("ganzoo.draw.generator_for", lambda *_: None)
+    monkeypatch.setattr(Trainer, "_reseed", lambda *_: None)
+    monkeypatch.setattr(Trainer, "_buffers", lambda _: {})
+    trainer = make_trainer(model, preset, further, _Nowhere(bf16=bf16))
+    trainer.turn()
+    trainer.turn()
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        trainer.collect()
+
+
+@each_precision
+@each_training
 def test_a_turn_waits_for_nothing(model: str, preset: str, further: list[str], bf16: bool) -> None:
-    assignments = [Assignment.parse(text) for text in (*SMALL, *further)]
-    plan = make_plan(Request(model, preset, assignments=assignments), Registry(discover()))
-    images = decode(plan.source, plan.settings.data)
-    accelerator: Any = LocalAccelerator(bf16=bf16)
-    trainer = Trainer(plan.assembly, images, plan.settings.train, accelerator)
+    trainer = make_trainer(model, preset, further, LocalAccelerator(bf16=bf16))
     trainer.turn()
     with waits() as seen:
         trainer.turn()

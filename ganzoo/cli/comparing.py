@@ -17,7 +17,7 @@ from ganzoo.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ganzoo.comparison import Comparison, Group
+    from ganzoo.comparison import Comparison, Group, ScoredRun
 
 _ABSENT = "-"
 _HASH = re.compile("[0-9a-f]{32,}")
@@ -31,8 +31,9 @@ def compare_command(*, runs: tuple[Path, ...], as_json: bool) -> None:
 
     Runs whose settings differ in the seed alone and that were scored at the same step are one
     group: mean ± standard deviation, and every value. Scores of other numbers of images, splits,
-    data, weights, protocols or feature extractors are not put side by side; where nothing is left,
-    the exit code is 2.
+    data, weights, protocols or feature extractors, or under other conditions that a score names,
+    are not put side by side; where nothing is left, the exit code is 2. Versions of libraries that
+    differ are told.
     """
     from ganzoo.comparison import compare, read_runs, to_json
 
@@ -67,6 +68,9 @@ def page(comparison: Comparison) -> Iterator[str]:
     if refusals:
         yield ""
         yield from refusals
+    if comparison.versions:
+        yield ""
+        yield from _versions(comparison, marks)
 
 
 def _about(mark: str, group: Group) -> Iterator[str]:
@@ -123,18 +127,37 @@ def _tables(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
 def _refusals(comparison: Comparison, marks: Sequence[str]) -> Iterator[str]:
     """For each score that is not compared: what differs, and where."""
     for name, unlike in comparison.refused.items():
-        runs = [run.name for run in comparison.having(name)]
-        reasons = []
-        for key, values in unlike.items():
-            said = dict(zip(runs, map(_condition, values), strict=True))
-            places: dict[str, list[str]] = {}
-            for mark, group in zip(marks, comparison.groups, strict=True):
-                for value, place in _places(mark, group, said):
-                    places.setdefault(value, []).append(place)
-            told = " and ".join(f"{value} in {', '.join(at)}" for value, at in places.items())
-            reasons.append(f"{key} is {told}")
-        line = f"not compared: {name}: {'; '.join(reasons)}"
-        yield from wrap(line, width(), subsequent_indent="  ", break_on_hyphens=False)
+        runs = comparison.having(name)
+        reasons = [_differing(comparison, marks, runs, *each) for each in unlike.items()]
+        yield from _wrapped(f"not compared: {name}: {'; '.join(reasons)}")
+
+
+def _versions(comparison: Comparison, marks: Sequence[str]) -> Iterator[str]:
+    """That the scores were computed with other versions of libraries, and where."""
+    told = [_differing(comparison, marks, comparison.runs, *v) for v in comparison.versions.items()]
+    yield from _wrapped(f"warning: versions differ: {'; '.join(told)}")
+
+
+def _differing(
+    comparison: Comparison,
+    marks: Sequence[str],
+    runs: Sequence[ScoredRun],
+    key: str,
+    values: Sequence[Any],
+) -> str:
+    """What ``key`` is in each of the runs, those with equal values together."""
+    said = {run.name: _condition(value) for run, value in zip(runs, values, strict=True)}
+    places: dict[str, list[str]] = {}
+    for mark, group in zip(marks, comparison.groups, strict=True):
+        for value, place in _places(mark, group, said):
+            places.setdefault(value, []).append(place)
+    return f"{key} is " + " and ".join(
+        f"{value} in {', '.join(at)}" for value, at in places.items()
+    )
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, width(), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _places(mark: str, group: Group, said: Mapping[str, str]) -> Iterator[tuple[str, str]]:

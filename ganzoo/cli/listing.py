@@ -72,7 +72,8 @@ def _table(registry: Registry, offers: Sequence[Offer[Any]]) -> Iterator[str]:
         yield from (" " * len(start) + line for line in more)
         if isinstance(offer.spec, DatasetSpec):
             licence = f"; licence {offer.spec.licence}" if offer.spec.licence else ""
-            yield f"{'':{first}}  splits {', '.join(offer.spec.splits)}{licence}"
+            splits = ", ".join(offer.spec.splits) or "none"
+            yield f"{'':{first}}  splits {splits}{licence}"
         if isinstance(offer.spec, ModelSpec):
             default = offer.spec.default_preset
             yield from preset_lines(_presets(registry, offer), default, indent=first + 2)

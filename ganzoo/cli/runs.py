@@ -104,6 +104,7 @@ def traverse_command(
 ) -> None:
     """Move one code while everything else stays: a sheet (PNG) and an animation (GIF)."""
     from ganzoo.files import plain_name
+    from ganzoo.latents import as_float32
     from ganzoo.pictures import save_gif, traversal_frames, traversal_sheet
     from ganzoo.previews import FRAMES, traversals
 
@@ -121,9 +122,10 @@ def traverse_command(
             f"-o {output} names the sheet, and the animation is written beside it",
             hint=f"Name it {output.with_suffix('.png')}: the animation is {output} then.",
         )
-    if span is not None and not -math.inf < span[0] < span[1] < math.inf:
+    if span is not None and not -math.inf < as_float32(span[0]) < as_float32(span[1]) < math.inf:
         raise UserError(
-            f"--range {span[0]:g} {span[1]:g} goes nowhere: A must be a number less than B"
+            f"--range {span[0]:g} {span[1]:g} goes nowhere: "
+            "A must be less than B, as numbers of 32 bits"
         )
     if span is not None and codes and all(known[name].trained is None for name in codes):
         raise UserError(f"--range is for continuous codes: {codes[0]} takes each of its categories")

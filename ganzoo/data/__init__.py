@@ -7,7 +7,7 @@ A split that is too large for an array is left by ``open_stream`` to be decoded 
 
 from __future__ import annotations
 
-from ganzoo.data.decoding import Data, decode
+from ganzoo.data.decoding import Data, check_rendered, decode
 from ganzoo.data.feed import Feed
 from ganzoo.data.images import Images, Rendered
 from ganzoo.data.locate import open_source
@@ -29,6 +29,7 @@ __all__ = [
     "Rendered",
     "Source",
     "Streamed",
+    "check_rendered",
     "decode",
     "normalise",
     "open_source",

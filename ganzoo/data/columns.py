@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import datasets
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from ganzoo.data.convert import UnreadableError
 from ganzoo.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pyarrow as pa  # type: ignore[import-untyped]
 
 _LABEL_NAMES = ("label", "labels", "class", "fine_label", "cls")
 _MOST_CLASSES = 100_000
@@ -111,6 +111,17 @@ class Rows(Table):
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def named_files(self) -> list[Path]:
+        """The files that rows name instead of holding an image, as far as they may be read."""
+        images = self.arrow[:].column(self.image)
+        if pa.types.is_struct(images.type):
+            lacking = pc.is_null(pc.struct_field(images, "bytes"))
+            images = pc.struct_field(images.filter(lacking), "path")
+        elif not (pa.types.is_string(images.type) or pa.types.is_large_string(images.type)):
+            return []
+        places = (self._place(file) for file in pc.unique(images).to_pylist() if file is not None)
+        return [Path(place.rpartition("::")[2]) for place in places if isinstance(place, str)]
 
     def take(self, indices: range | list[int]) -> list[Encoded]:
         """The rows ``indices``; a range of step 1 is read in one piece."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ganzoo.counting import counted
 from ganzoo.data.broken import NAMED, check_broken, notes_on
 from ganzoo.data.columns import PART, Encoded, Rows
 from ganzoo.data.convert import RULES_VERSION, Target, UnreadableError
@@ -62,21 +63,29 @@ def decode(source: Source, settings: DataSettings) -> Data:
     )
 
 
+def check_rendered(source: Source, settings: DataSettings, hint: str | None = None) -> None:
+    """Raise UserError if the settings ask for images of another shape than a plugin makes."""
+    if not isinstance(source.content, ImageSource):
+        return
+    channels, height, width = source.content.image_shape
+    wanted = (settings.channels or channels, settings.size or height, settings.size or width)
+    if wanted != source.content.image_shape or settings.crop is not None:
+        usual = f"Leave these settings out, or say data.size={height} and data.channels={channels}."
+        raise UserError(
+            f"{source.name!r} makes images of {height}x{width} pixels and "
+            f"{counted(channels, 'channel')}, and data.size, data.channels and data.crop cannot "
+            "change that",
+            hint=hint or usual,
+        )
+
+
 def rendered(source: Source, content: ImageSource, settings: DataSettings, count: int) -> Rendered:
     """The first ``count`` images that a plugin makes on demand.
 
     Raises:
         UserError: the settings ask for images of another shape.
     """
-    channels, height, width = content.image_shape
-    wanted = (settings.channels or channels, settings.size or height, settings.size or width)
-    if wanted != content.image_shape or settings.crop is not None:
-        raise UserError(
-            f"{source.name!r} makes images of {height} x {width} pixels and {channels} channels, "
-            "and data.size, data.channels and data.crop cannot change that",
-            hint="Leave these settings out. A further source, [data.NAME], has those of [data] "
-            f"unless its own table says size = {height} and channels = {channels}.",
-        )
+    check_rendered(source, settings)
     # What is kept for a part of the images must not be found for all of them, as a classifier is.
     key = hashlib.blake2b(repr((source.fingerprint, count)).encode(), digest_size=16).hexdigest()
     return Rendered(content, count, key, notes=source.notes)

@@ -17,7 +17,7 @@ from ganzoo.data.splits import find_split, is_split
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -62,7 +62,7 @@ def open_image_folder(name: str, folder: Path, images: Sequence[Path], split: st
     except UnicodeEncodeError as error:
         raise UserError(f"{name!r}: the name of a file is not UTF-8: {error.object!r}") from error
     rows = Rows(table, "image", None if classes is None else "label", folder)
-    fingerprint = _fingerprint(folder, files, classes)
+    fingerprint = state_of(classes, folder, files)
     return Source(name, split, rows, classes, fingerprint, tuple(notes))
 
 
@@ -92,13 +92,14 @@ def _splits(images: Sequence[Path]) -> dict[str, list[tuple[Path, Path]]]:
     return dict(splits)
 
 
-def _fingerprint(folder: Path, files: Sequence[Path], classes: tuple[str, ...] | None) -> str:
-    """Changes when a file is added, removed, renamed, or written again."""
-    digest = hashlib.blake2b(repr(classes).encode(), digest_size=16)
+def state_of(table: object, folder: Path, files: Iterable[Path]) -> str:
+    """Changes with the table, and when a file is added, removed, renamed, or written again."""
+    digest = hashlib.blake2b(repr(table).encode(), digest_size=16)
     for file in files:
         try:
             state = (folder / file).stat()
-            digest.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
-        except FileNotFoundError:  # a link to nothing: counted as broken when it is read
-            digest.update(f"{file}\n".encode())
+            known = f"{file}\0{state.st_size}\0{state.st_mtime_ns}\n"
+        except (OSError, ValueError):  # a link to nothing, no name: broken when it is read
+            known = f"{file}\n"
+        digest.update(known.encode(errors="backslashreplace"))
     return digest.hexdigest()

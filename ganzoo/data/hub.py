@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -42,14 +44,15 @@ def load_local(
 
     The path of a folder as ``builder`` leaves it to ``datasets`` to find out what is in there; then
     ``state`` must change with its content, as ``datasets`` would take what it once read in a folder
-    of that name. With ``stream`` nothing is copied, and tables are ``datasets.IterableDataset``.
+    of that name. What it keeps of an earlier state is removed. With ``stream`` nothing is copied,
+    and tables are ``datasets.IterableDataset``.
 
     Raises:
         UserError: they cannot be read.
     """
     with _quiet(progress=False):
         try:
-            cache = Path(datasets.config.HF_DATASETS_CACHE, f"ganzoo-{state}") if state else None
+            cache = _place_of(builder) / state if state else None
             loaded = datasets.load_dataset(
                 builder,
                 config,
@@ -62,7 +65,17 @@ def load_local(
             if any(words in f"{error} {_reason(error)}" for words in _NO_ROWS):
                 raise UserError(f"{name!r} is empty: there are no rows in it") from error
             raise UserError(f"cannot read {name!r}: {_reason(error)}") from error
+    if cache is not None and cache.is_dir():
+        for other in set(cache.parent.iterdir()) - {cache}:
+            # Who has mapped it keeps it.
+            shutil.rmtree(other, ignore_errors=True)
     return dict(loaded)
+
+
+def _place_of(folder: str) -> Path:
+    """Where ``datasets`` keeps what it reads in a folder."""
+    mark = hashlib.blake2b(folder.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    return Path(datasets.config.HF_DATASETS_CACHE, f"ganzoo-{mark}")
 
 
 def load_saved(name: str, path: str) -> Mapping[str, datasets.Dataset]:

@@ -14,7 +14,7 @@ import datasets
 
 from ganzoo.data.columns import Rows, classes_of, find_columns
 from ganzoo.data.convert import SUFFIXES
-from ganzoo.data.folder import list_files, only_images, open_image_folder
+from ganzoo.data.folder import list_files, only_images, open_image_folder, state_of
 from ganzoo.data.hub import OfflineError, caches, load_hub, load_local, load_saved
 from ganzoo.data.shards import Shards, features_of
 from ganzoo.data.source import ImageSource, Source
@@ -71,7 +71,8 @@ def _files_at(path: Path) -> list[Path]:
 
 def _open_offered(settings: DataSettings, registry: Registry, split: str) -> Source:
     offer = registry.find("dataset", settings.name)
-    split = find_split(settings.name, split, offer.spec.splits)
+    if offer.spec.splits:  # without any, it only says where its images are to be had
+        split = find_split(settings.name, split, offer.spec.splits)
     content = registry.load(offer)(split)
     if isinstance(content, datasets.Dataset):
         return _tabular(settings, {split: content}, split)
@@ -197,6 +198,8 @@ def _tabular(
     classes = None if label is None else classes_of(table, name, label)
     rows = Rows(table, columns.image, label if classes is not None else None, root, folders)
     fingerprint = str(table._fingerprint)  # noqa: SLF001 - its only name
+    if remote is None and (files := rows.named_files()):
+        fingerprint = state_of(fingerprint, Path(), files)
     return Source(name, split, rows, classes, fingerprint)
 
 
@@ -217,7 +220,7 @@ def _sharded(
 
 
 def _offered(registry: Registry) -> str:
-    names = sorted({offer.name for offer in registry.all("dataset")})
+    names = sorted({offer.name for offer in registry.all("dataset") if offer.spec.splits})
     return ", ".join([*names, "a folder of images or a data file"])
 
 

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from ganzoo.data.convert import Bytes
 
-_ABANDONED = 24 * 3600
-"""Seconds after which an unfinished file is taken for one whose writer was killed."""
+_ABANDONED, _FORGOTTEN = 60, 24 * 3600
+"""Seconds after which an unfinished file is one whose writer was killed: if nobody holds it, and in
+any case, as there are file systems without locks."""
 _SUFFIX = ".images"
 _LIMIT = 20.0
 """GiB that all entries may fill together, if nothing else is said."""
@@ -98,6 +99,8 @@ class Slot:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         with whole_file(self.path) as file:
+            with suppress(OSError):  # as above: a lock says that somebody writes
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             entry = EntryFile(file, self.shape)
             yield entry
             assert entry.completed, "a block that ends well has completed its entry"
@@ -145,10 +148,13 @@ def cache_folder() -> Path:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    for partial in folder.glob(f"*{PARTIAL}"):
+    for partial in folder.glob(f".*{_SUFFIX}.*{PARTIAL}"):
         with suppress(OSError):
-            if time.time() - partial.stat().st_mtime > _ABANDONED:
+            age = time.time() - partial.stat().st_mtime
+            if age > _FORGOTTEN:
                 partial.unlink()
+            elif age > _ABANDONED:
+                _remove_unheld(partial)
 
 
 def cache_limit() -> int:

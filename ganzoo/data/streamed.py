@@ -23,6 +23,7 @@ from ganzoo.data.source import ImageSource
 from ganzoo.data.splits import same_split
 from ganzoo.data.store import Description
 from ganzoo.draw import generator_for
+from ganzoo.errors import UserError, in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,11 @@ if TYPE_CHECKING:
 
 SAMPLE = 10_000
 """Images of a streamed split that scores look at."""
+DECODERS = "GANZOO_DECODERS"
+"""The variable in which a sweep tells each training how many processes decode for it."""
 _MOST_WORKERS = 8
+_DIGITS = 9
+"""Of a number of processes, at most."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,13 @@ def open_stream(
     Images that a plugin makes on demand are taken as they are.
 
     Raises:
-        UserError: the settings do not fit the images, or none of those looked at can be read.
+        UserError: the settings do not fit the images, or none of those looked at can be read, or
+            ``GANZOO_DECODERS`` is no number.
     """
     count = len(source) if settings.limit is None else min(len(source), settings.limit)
     if isinstance(source.content, ImageSource):
         return rendered(source, source.content, settings, count)
-    workers = _free_cores(world) if settings.workers is None else settings.workers
+    workers = _decoders(world) if settings.workers is None else settings.workers
     streamed = Streamed(
         name=source.name,
         content=source.content,
@@ -164,10 +170,20 @@ def _in_parts(items: Iterator[Encoded]) -> Iterator[list[Encoded]]:
         yield part
 
 
-def _free_cores(world: int) -> int:
-    """Cores of this machine that no rank trains on, for each rank; at least 1."""
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-    return min(max(allowed_cores() // here - 1, 1), _MOST_WORKERS)
+def _decoders(world: int) -> int:
+    """Processes that decode for each rank, where no setting says how many.
+
+    They are told by who shares this machine among several trainings; a training that has it for
+    itself takes the cores that no rank trains on, at least 1.
+    """
+    told = os.environ.get(DECODERS)
+    if told is None:
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        return min(max(allowed_cores() // here - 1, 1), _MOST_WORKERS)
+    if not told.isdecimal() or len(told) > _DIGITS:
+        shown = in_one_line(told, _DIGITS + 1)
+        raise UserError(f"{DECODERS} should be a number of processes, not {shown!r}")
+    return min(int(told), _MOST_WORKERS)
 
 
 def _notes(streamed: Streamed) -> Iterator[str]:

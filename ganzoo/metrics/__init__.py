@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-RESERVED = frozenset({"value", "split", "n", "label", "unit", "note", "ema", "step", "data"})
+RESERVED = frozenset({"value", "split", "n", "label", "unit", "note", "conditions"}) | frozenset(
+    {"ema", "step", "data", "versions"}
+)
 """Keys of a score in ``scores.json`` that ``Score.extra`` may not use."""
 
 
@@ -36,10 +38,16 @@ class Score:
     note: str = ""
     """How to read the number, in half a sentence."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Further provenance, as JSON knows it. ``standard_error`` and ``ceiling`` (the best possible
-    value) are shown beside the number."""
+    """Further provenance, as JSON knows it. ``standard_error``, ``ceiling`` (the best possible
+    value) and, where there is none, ``entropy`` are shown beside the number."""
+    conditions: Sequence[str] = ()
+    """Keys of ``extra`` whose values two runs must share for this score of theirs to be compared,
+    beside ``split``, ``n``, ``protocol`` and ``extractor``."""
 
     def __post_init__(self) -> None:
+        unknown = set(self.conditions) - set(self.extra)
+        if unknown:
+            raise ValueError(f"a score's extra lacks {min(unknown)!r}, which conditions name")
         clash = RESERVED & set(self.extra)
         if clash:
             raise ValueError(f"a score's extra may not use the key {min(clash)!r}")

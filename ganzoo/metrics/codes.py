@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -10,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Array = TypeVar("Array", Integers, Floats)
 
 UNMATCHED = -1
 """Class of a category that a matching leaves out; it agrees with no label."""
@@ -17,8 +20,23 @@ UNMATCHED = -1
 _LEAST_USE = 0.1
 
 
+def _paired(one: Array, other: Array) -> tuple[Array, Array]:
+    """Both as (n,): a column (n, 1) beside (n,) would be taken for all n x n pairs."""
+    for values in (one, other):
+        if values.shape not in ((values.size,), (values.size, 1)):
+            raise ValueError(f"values of a code are (n,) or (n, 1), not {values.shape}")
+    if one.size != other.size:
+        raise ValueError(f"{one.size} and {other.size} values do not belong together")
+    return one.reshape(-1), other.reshape(-1)
+
+
 def contingency(categories: Integers, labels: Integers, k: int, classes: int) -> Integers:
-    """Count the images of each category and label: (k, classes)."""
+    """Count the images of each category and label: (k, classes).
+
+    Raises:
+        ValueError: categories and labels are not both (n,) or (n, 1).
+    """
+    categories, labels = _paired(categories, labels)
     counts = np.zeros((k, classes), dtype=np.int64)
     np.add.at(counts, (categories, labels), 1)
     return counts
@@ -49,7 +67,12 @@ def majority_matching(categories: Integers, labels: Integers, k: int, classes: i
 
 
 def accuracy_under(matching: Integers, categories: Integers, labels: Integers) -> float:
-    """Share of the images whose category is matched with their label."""
+    """Share of the images whose category is matched with their label.
+
+    Raises:
+        ValueError: categories and labels are not both (n,) or (n, 1).
+    """
+    categories, labels = _paired(categories, labels)
     return float(np.mean(matching[categories] == labels))
 
 
@@ -75,15 +98,22 @@ def r2(read: Floats, sampled: Floats) -> float:
 
     Nothing is refitted: a reading with the wrong scale or sign loses, and may fall below 0, where
     the squared correlation would forgive it. A code that never varies scores 0.
+
+    Raises:
+        ValueError: they are not both (n,) or (n, 1).
     """
-    read, sampled = np.asarray(read, np.float64), np.asarray(sampled, np.float64)
+    read, sampled = _paired(np.asarray(read, np.float64), np.asarray(sampled, np.float64))
     total = np.sum((sampled - sampled.mean()) ** 2)
     return float(1.0 - np.sum((sampled - read) ** 2) / total) if total else 0.0
 
 
 def spearman(read: Floats, sampled: Floats) -> float:
-    """Rank correlation from -1 to 1; 0 where the reading or the code never varies."""
-    read, sampled = np.asarray(read, np.float64), np.asarray(sampled, np.float64)
+    """Rank correlation from -1 to 1; 0 where the reading or the code never varies.
+
+    Raises:
+        ValueError: they are not both (n,) or (n, 1).
+    """
+    read, sampled = _paired(np.asarray(read, np.float64), np.asarray(sampled, np.float64))
     if np.ptp(read) == 0 or np.ptp(sampled) == 0:
         return 0.0
     return float(spearmanr(read, sampled).statistic)

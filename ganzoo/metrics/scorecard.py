@@ -90,6 +90,7 @@ def _score_json(score: Score) -> dict[str, Any]:
         "split": score.split,
         "n": score.n,
         **{key: text for key, text in texts.items() if text},
+        **({"conditions": list(score.conditions)} if score.conditions else {}),
         # JSON has no NaN and no infinity
         **{key: None if _odd(value) else value for key, value in score.extra.items()},
     }
@@ -165,6 +166,8 @@ def _value_text(score: Score) -> str:
     if ceiling is not None:
         text += f" of {_number(ceiling, share=share)}"
     text += " %" if share else f" {score.unit}".rstrip()
+    if ceiling is None and "entropy" in score.extra:  # of a continuous code, which bounds nothing
+        text += f", H(c) {_number(score.extra['entropy'], share=False)}"
     return text + (f" ({100 * score.value / ceiling:z.0f} %)" if ceiling else "")
 
 
@@ -180,8 +183,11 @@ def _remarks(scores: Scores, rows: list[Row]) -> list[str]:
     for row in rows:
         if row.note:
             notes.setdefault((row.label, row.note), []).append(row.subject)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (label, note), subjects in notes.items():
+        alike.setdefault((", ".join(subjects), note), []).append(label)
     remarks = [
-        f"{label} of {', '.join(subjects)}: {note}" for (label, note), subjects in notes.items()
+        f"{', '.join(labels)} of {subjects}: {note}" for (subjects, note), labels in alike.items()
     ]
     reasons: dict[str, list[str]] = {}
     for metric, reason in scores.absent.items():

@@ -3,7 +3,8 @@
 ``mig``, ``sap``, ``dci``, ``modularity`` and ``explicitness`` take codes (N, D) and factors (N, K)
 of the same images; ``factor_vae`` and ``beta_vae`` take a :class:`Sampler`. In all of them
 
-- a dead code (constant but for rounding) is left out, and so is a factor with one value;
+- a dead code (constant but for rounding) is left out, and so is a factor with one value; in
+  ``factor_vae`` a code that is constant in almost all images has no vote;
 - a categorical code is one code: give its numbers in one column and mark it in ``discrete``. K
   probabilities in K columns would be K codes with almost the same information each;
 - the order of the columns does not count, and equal seeds give equal numbers;

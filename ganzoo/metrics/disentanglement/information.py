@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganzoo.metrics.disentanglement.representation import Floats, Integers, represent
+from ganzoo.metrics.disentanglement.representation import Floats, Integers, at_least, represent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,11 @@ def mig(
         factors: (N, K) values of the factors, as numbers without an order. Constant ones are left
             out.
         discrete: Which codes are categorical, (D,): those are not cut into bins.
-        bins: Bins of a continuous code.
+        bins: Bins of a continuous code, 2 or more.
 
     Raises:
-        ValueError: the arrays do not belong together, hold NaN, or no factor varies.
+        ValueError: the arrays do not belong together, hold NaN, or no factor varies; or there are
+            fewer than two bins.
     """
     ready = represent(codes, factors, discrete)
     information, entropies = _information(ready, bins)
@@ -81,6 +82,7 @@ def modularity(
 
 def _information(ready: Representation, bins: int) -> tuple[Floats, Floats]:
     """Mutual information (D, K) of codes and factors, and the factors' entropies (K,), in nats."""
+    at_least("bins", bins, 2)
     information = np.zeros((ready.code_count, ready.factor_count))
     entropies = np.array([_entropy(np.bincount(column)) for column in ready.factors.T])
     for code, values in enumerate(ready.codes.T):

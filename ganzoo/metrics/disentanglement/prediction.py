@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from sklearn.ensemble import (
@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 
+from ganzoo.metrics.disentanglement.protocols import find_protocol
 from ganzoo.metrics.disentanglement.representation import Floats, Integers, represent
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 Trees: TypeAlias = Literal["forest", "boosted"]
 
-_DSPRITES_DEPTHS = (4, 2, 4, 2, 2)
+_DEPTH = 4
+"""Of the trees of a regressing forest, if nothing else is said."""
 _TREES = 20
 _LEAF = 0.003
 """Least share of the rows in a leaf of a classifying forest."""
@@ -67,12 +69,15 @@ def sap(
         factors: (N, K) values of the factors. Constant ones are left out.
         discrete: Which codes are categorical, (D,): those predict as one-hot.
         protocol: ``locatello`` takes all factors as nominal and scores on a third of the rows that
-            was not fitted; ``infogan_cr`` takes none as nominal and scores on what was fitted.
-        nominal: Which factors are nominal, (K,), if not as the protocol says.
+            was not fitted; ``infogan_cr`` scores on what was fitted, and its numbers were published
+            with the shape of dSprites as nominal, which only ``nominal`` can say.
+        nominal: Which factors are nominal, (K,). Left out, all with ``locatello``, and none with
+            ``infogan_cr``.
         seed: Decides which rows are fitted.
 
     Raises:
-        ValueError: the arrays do not belong together, hold NaN, or no factor varies.
+        ValueError: the arrays do not belong together, hold NaN, or no factor varies; there is no
+            such protocol.
     """
     ready = represent(codes, factors, discrete)
     fit_on, score_on = ready.halves(protocol, seed)
@@ -121,16 +126,17 @@ def dci(
         discrete: Which codes are categorical, (D,).
         protocol: As above.
         trees: ``forest``, or ``boosted`` with ``locatello``.
-        depths: Depth of the trees of ``infogan_cr`` for each factor that varies; if left out, those
-            used for the five factors of dSprites (4, 2, 4, 2, 2), and 4 for any other number.
+        depths: Depth of the trees of ``infogan_cr`` for each factor that varies, 4 for all if left
+            out. Numbers on dSprites were published with 4, 2, 4, 2, 2 for shape, scale,
+            orientation, x and y.
         seed: Decides which rows are fitted, and the lots that a forest draws.
 
     Returns:
         The three scores; disentanglement and completeness are 0 if no code matters.
 
     Raises:
-        ValueError: the arrays do not belong together, hold NaN, or no factor varies; the protocol
-            has no such trees or depths.
+        ValueError: the arrays do not belong together, hold NaN, or no factor varies; there is no
+            such protocol, or it has no such trees or depths.
     """
     ready = represent(codes, factors, discrete)
     limits = _depths(depths, protocol, trees, ready.factor_count)
@@ -176,12 +182,12 @@ def explicitness(
     :func:`sap`.
 
     Raises:
-        ValueError: the arrays do not belong together, hold NaN, or no factor varies.
+        ValueError: as for :func:`sap`.
     """
     ready = represent(codes, factors, discrete)
+    fit_on, score_on = ready.halves(protocol, seed)
     if not ready.code_count:
         return 0.5
-    fit_on, score_on = ready.halves(protocol, seed)
     inputs = np.concatenate([ready.columns(code) for code in range(ready.code_count)], axis=1)
     by_factor = []
     for column in ready.factors.T:
@@ -235,15 +241,16 @@ def _depths(
     depths: Sequence[int] | None, protocol: ProtocolName, trees: Trees, factors: int
 ) -> list[int] | None:
     """Depth for each factor where there is regression, None where there is classification."""
-    if protocol == "locatello":
+    if trees not in get_args(Trees):
+        raise ValueError(f"trees should be {' or '.join(get_args(Trees))}, not {trees!r}")
+    if find_protocol(protocol).held_out:
         if depths is not None:
             raise ValueError("depths belong to protocol='infogan_cr'")
         return None
     if trees != "forest":
         raise ValueError("protocol='infogan_cr' has no boosted trees")
     if depths is None:
-        usual = factors == len(_DSPRITES_DEPTHS)
-        return list(_DSPRITES_DEPTHS) if usual else [_DSPRITES_DEPTHS[0]] * factors
+        return [_DEPTH] * factors
     if len(depths) != factors:
         raise ValueError(f"depths needs one for each of {factors} factors, not {len(depths)}")
     return list(depths)

@@ -55,3 +55,14 @@ PROTOCOLS: Mapping[ProtocolName, Protocol] = {
 }
 """``locatello``: Locatello et al. 2019 (arXiv 1811.12359), the settings of its large study.
 ``infogan_cr``: Lin et al. 2020 (arXiv 1906.06034)."""
+
+
+def find_protocol(name: ProtocolName) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol should be {' or '.join(PROTOCOLS)}, not {name!r}")
+    return PROTOCOLS[name]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganzoo.metrics.disentanglement.protocols import PROTOCOLS
+from ganzoo.metrics.disentanglement.protocols import find_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +55,9 @@ class Representation:
 
     def halves(self, protocol: ProtocolName, seed: int) -> tuple[Integers, Integers]:
         """Rows to fit on and rows to score on: two thirds and one third, or all and all."""
+        recipe = find_protocol(protocol)
         rows = np.random.default_rng(seed).permutation(len(self.codes))
-        if not PROTOCOLS[protocol].held_out:
+        if not recipe.held_out:
             return rows, rows
         cut = len(rows) - len(rows) // 3
         return rows[:cut], rows[cut:]
@@ -73,16 +74,7 @@ def represent(
     Raises:
         ValueError: the arrays do not belong together, hold NaN, or no factor varies.
     """
-    table = np.asarray(codes, dtype=np.float64)
-    values = np.asarray(factors)
-    if table.ndim != 2 or values.ndim != 2 or len(table) != len(values):
-        raise ValueError(
-            f"codes (N, D) and factors (N, K) need the same rows: {table.shape}, {values.shape}"
-        )
-    if len(table) < 3:
-        raise ValueError(f"{len(table)} rows are too few to score")
-    if not np.isfinite(table).all():
-        raise ValueError("codes hold NaN or infinity")
+    table, values = row_by_row(codes, factors)
     marks = discrete_marks(discrete, table.shape[1])
     numbered = [numbers(column) for column in values.T]
     varying = [column for column in numbered if column.max() > 0]
@@ -93,6 +85,37 @@ def represent(
     ready = np.stack(columns, axis=1) if columns else np.empty((len(table), 0))
     order = np.lexsort((*ready[::-1], marks[kept])) if columns else np.empty(0, np.int64)
     return Representation(ready[:, order], marks[kept][order], np.stack(varying, axis=1))
+
+
+def row_by_row(codes: ArrayLike, factors: ArrayLike) -> tuple[Floats, NDArray[Any]]:
+    """Codes (N, D) and factors (N, K) as arrays.
+
+    Raises:
+        ValueError: they do not belong together, are too few, or hold NaN or infinity.
+    """
+    table = np.asarray(codes, dtype=np.float64)
+    values = np.asarray(factors)
+    if table.ndim != 2 or values.ndim != 2 or len(table) != len(values):
+        raise ValueError(
+            f"codes (N, D) and factors (N, K) need the same rows: {table.shape}, {values.shape}"
+        )
+    if len(table) < 3:
+        raise ValueError(f"{len(table)} rows are too few to score")
+    for name, numeric in (("codes", table), ("factors", values)):
+        if numeric.dtype.kind == "f" and not np.isfinite(numeric).all():
+            raise ValueError(f"{name} hold NaN or infinity")
+    return table, values
+
+
+def at_least(name: str, value: int, least: int) -> int:
+    """The value of the argument of that name.
+
+    Raises:
+        ValueError: it is too small.
+    """
+    if value < least:
+        raise ValueError(f"{name} should be {least} or more, not {value}")
+    return value
 
 
 def discrete_marks(discrete: Sequence[bool] | None, count: int) -> Flags:
@@ -114,6 +137,18 @@ def alive(codes: Floats, discrete: Flags) -> Flags:
     least = DEAD * np.maximum(largest, np.abs(codes.mean(axis=0)))
     flags: Flags = np.where(discrete, np.ptp(codes, axis=0) > 0, deviation > least)
     return flags
+
+
+def commonest(codes: Floats, discrete: Flags) -> Floats:
+    """Share (D,) of the rows (N, D) that have a code's commonest value, but for rounding."""
+    size = np.maximum(codes.std(axis=0), np.abs(codes.mean(axis=0)))
+    shares = []
+    for values, reach in zip(
+        np.sort(codes, axis=0).T, np.where(discrete, 0.0, DEAD * size), strict=True
+    ):
+        ends = np.searchsorted(values, values + reach, side="right")
+        shares.append(np.max(ends - np.arange(len(values))) / len(values))
+    return np.array(shares)
 
 
 def numbers(values: NDArray[Any]) -> Integers:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ganzoo.metrics.disentanglement.representation import Floats, Integers, numbers
+from ganzoo.metrics.disentanglement.representation import Floats, Integers, numbers, row_by_row
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -41,9 +41,13 @@ class PoolSampler:
     """
 
     def __init__(self, codes: ArrayLike, factors: ArrayLike) -> None:
-        """Keep codes (N, D) and factors (N, K) of one pool, row by row."""
-        self._codes = np.asarray(codes, dtype=np.float64)
-        columns = (numbers(column) for column in np.asarray(factors).T)
+        """Keep codes (N, D) and factors (N, K) of one pool, row by row.
+
+        Raises:
+            ValueError: they do not belong together, are too few, or hold NaN or infinity.
+        """
+        self._codes, known = row_by_row(codes, factors)
+        columns = (numbers(column) for column in known.T)
         self._values: list[Integers] = [column for column in columns if column.max() > 0]
         self._counts = [np.bincount(column) for column in self._values]
         self._complete = _holds_all(self._values)
@@ -61,6 +65,8 @@ class PoolSampler:
         if factor is None:
             anywhere: Floats = self._codes[rng.integers(total, size=(groups, size))]
             return anywhere
+        if factor >= self.factors:
+            raise ValueError(f"factors should be {self.factors} at most: no more vary in this pool")
         values, counts = self._values[factor], self._counts[factor]
         chosen = values[rng.integers(total, size=groups)][:, None]
         if self._complete:

@@ -8,25 +8,30 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ganzoo.metrics.disentanglement.protocols import PROTOCOLS
+from ganzoo.metrics.disentanglement.protocols import find_protocol
 from ganzoo.metrics.disentanglement.representation import (
     Flags,
     Floats,
     Integers,
     alive,
+    at_least,
+    commonest,
     discrete_marks,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ganzoo.metrics.disentanglement.protocols import ProtocolName
+    from ganzoo.metrics.disentanglement.protocols import Protocol, ProtocolName
     from ganzoo.metrics.disentanglement.sampling import Sampler
 
 Found = TypeVar("Found")
 
 _AT_ONCE = 16_384
 """Images that a sampler is asked for in one call, about."""
+
+_BY_CHANCE = 0.05
+"""Share of the groups with nothing fixed that may be alike in a code for it to have a vote."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ class _Asking:
 
     sampler: Sampler
     factors: int
-    codes: Flags
-    """Which of the sampler's codes are alive."""
+    width: int
+    """How many codes the sampler gives."""
+    codes: Integers
+    """Places of the live ones among them, the one first that is alike in the fewest images."""
     discrete: Flags
     """Which of the live codes are categorical."""
     spread: Floats
@@ -52,7 +59,7 @@ class _Asking:
         for factor, count in enumerate(asked.tolist()):
             for start in range(0, count, most):
                 n = min(most, count - start)
-                drawn = np.asarray(self.sampler(factor, n * pack, size, self.rng), np.float64)
+                drawn = _drawn(self.sampler, factor, n * pack, size, self.rng, width=self.width)
                 yield factor, drawn[:, :, self.codes].reshape(n, pack, size, -1)
 
 
@@ -66,37 +73,49 @@ def factor_vae(
     size: int | None = None,
     seed: int = 0,
 ) -> float:
-    """FactorVAE score, from 1 / factors (chance) to 1 (Kim & Mnih 2018, section 3 and appendix B).
+    """FactorVAE score, 1 at best (Kim & Mnih 2018, section 3 and appendix B).
 
     In a group with one factor fixed, the code with the least variance relative to its overall
     variance votes; each code stands for the factor that it votes for most often, and the score is
     the share of votes that fit. A categorical code is given the share of pairs that differ as its
-    variance, as the authors propose. ``locatello`` leaves out codes with a deviation below 0.05
-    and counts fresh votes, half as many as decide; ``infogan_cr`` asks about the factors in turn,
-    keeps all codes but dead ones, and counts the votes that decided.
+    variance, as the authors propose.
+
+    ``locatello`` leaves out codes with a deviation below 0.05 and counts fresh votes, half as many
+    as decide: noise gets 1 / factors. ``infogan_cr`` asks about the factors in turn, keeps all
+    codes but dead ones, and counts the votes that decided: noise gets more than that, and the more,
+    the more codes there are.
+
+    A code with one value in almost all images would win most votes and know nothing: it has none if
+    more than one group in twenty were alike in it by chance, going by the share of its commonest
+    value among all images. In groups of 64 that is a share above 0.954, of 100 one above 0.970. Of
+    codes that are alike in all images of a group, which is usual for categories, the one votes of
+    which that is the least to be expected.
 
     Args:
         sampler: Gives groups of codes, see :class:`Sampler`.
         factors: How many factors it knows, without those with a single value.
         discrete: Which codes are categorical, (D,).
         protocol: Sets the numbers of groups (10,000 or 500) and of images in one (64 or 100).
-        groups: Votes that decide, if not as the protocol says.
-        size: Images in a group, if not as the protocol says.
+        groups: Votes that decide, one or more for each factor, if not as the protocol says.
+        size: Images in a group, 2 or more, if not as the protocol says.
         seed: Of the generator that the sampler is given.
 
     Returns:
-        The share of votes that fit; 0 if no code is alive.
+        The share of votes that fit; 0 if no code has a vote.
 
     Raises:
-        ValueError: there are fewer than two factors, or codes hold NaN or infinity.
+        ValueError: there are fewer than two factors, groups or images in one than it takes, or the
+            sampler gives another shape than it is asked for, NaN or infinity.
     """
-    recipe = PROTOCOLS[protocol]
+    recipe = find_protocol(protocol)
+    members = recipe.size if size is None else at_least("size", size, 2)
     asking = _ask(
         sampler,
         factors,
         discrete,
         points=recipe.spread_points,
         least_deviation=recipe.least_deviation,
+        most_alike=_BY_CHANCE ** (1 / members),
         seed=seed,
     )
     if not len(asking.spread):
@@ -105,12 +124,12 @@ def factor_vae(
     def votes(asked: Integers) -> Integers:
         """Votes (D, factors) of each code for each factor."""
         counts = np.zeros((len(asking.spread), factors), dtype=np.int64)
-        for factor, drawn in asking.groups(asked, size or recipe.size):
+        for factor, drawn in asking.groups(asked, members):
             relative = _spread(drawn[:, 0], asking.discrete) / asking.spread
             np.add.at(counts[:, factor], relative.argmin(axis=1), 1)
         return counts
 
-    decided, counted = _fit_and_score(asking, protocol, groups, votes)
+    decided, counted = _fit_and_score(asking, recipe, groups, votes)
     stands_for = decided.argmax(axis=1)
     fitting = np.take_along_axis(counted, stands_for[:, None], axis=1)
     return float(fitting.sum() / counted.sum())
@@ -126,26 +145,26 @@ def beta_vae(
     size: int | None = None,
     seed: int = 0,
 ) -> float:
-    """BetaVAE score, from 1 / factors (chance) to 1 (Higgins et al. 2017, section 3).
+    """BetaVAE score, 1 at best (Higgins et al. 2017, section 3).
 
     The mean absolute difference of the codes of pairs that share the value of one factor tells a
     linear classifier which factor; the score is its accuracy. Differences are taken relative to
     each code's deviation, so that its scale does not count; those of a categorical code are 0
-    or 1. ``locatello`` takes 64 pairs, each with a value of its own, and scores on fresh ones;
-    ``infogan_cr`` takes 50 pairs out of a group of 100 and scores on the groups it was fitted on.
-    Arguments as for :func:`factor_vae`, with ``size`` the pairs of ``locatello``.
+    or 1. ``locatello`` takes 64 pairs, each with a value of its own, and scores on fresh ones:
+    noise gets 1 / factors. ``infogan_cr`` takes 50 pairs out of a group of 100 and scores on the
+    groups it was fitted on: noise gets more than that, and the more, the more codes there are.
+    Arguments as for :func:`factor_vae`, with ``size`` the pairs of ``locatello``, 1 or more.
 
     Raises:
-        ValueError: there are fewer than two factors, or codes hold NaN or infinity.
+        ValueError: as for :func:`factor_vae`.
     """
-    recipe = PROTOCOLS[protocol]
-    asking = _ask(
-        sampler, factors, discrete, points=recipe.spread_points, least_deviation=0.0, seed=seed
-    )
+    recipe = find_protocol(protocol)
+    least = 1 if recipe.held_out else 2
+    count = recipe.size if size is None else at_least("size", size, least)
+    asking = _ask(sampler, factors, discrete, points=recipe.spread_points, seed=seed)
     if not len(asking.spread):
         return 1 / factors
     # one group in which all pairs share the value, or as many groups as there are pairs
-    count = size or recipe.size
     members, pack = (2, count) if recipe.held_out else (count // 2 * 2, 1)
     scale = np.where(asking.discrete, asking.spread, np.sqrt(asking.spread))
 
@@ -160,7 +179,9 @@ def beta_vae(
             answers.append(np.full(len(drawn), factor))
         return np.concatenate(features), np.concatenate(answers)
 
-    fitted, scored = _fit_and_score(asking, protocol, groups, differences)
+    fitted, scored = _fit_and_score(asking, recipe, groups, differences)
+    if np.ptp(fitted[1]) == 0:  # few groups, and the lot fell on one factor: nothing to tell apart
+        return float(np.mean(scored[1] == fitted[1][0]))
     classifier = LogisticRegression(max_iter=1000).fit(*fitted)
     return float(classifier.score(*scored))
 
@@ -171,31 +192,59 @@ def _ask(
     discrete: Sequence[bool] | None,
     *,
     points: int,
-    least_deviation: float,
+    least_deviation: float = 0.0,
+    most_alike: float = 1.0,
     seed: int,
 ) -> _Asking:
-    """Find out which codes are alive, and how far each is spread overall."""
+    """Find out which codes are alive, and how far each is spread overall.
+
+    Left out are also codes with a deviation below ``least_deviation``, and those that have their
+    commonest value in a larger share of the images than ``most_alike``.
+    """
     if factors < 2:
         raise ValueError(f"{factors} factors leave nothing to tell apart")
     rng = np.random.default_rng(seed)
     chunks = [min(_AT_ONCE, points - start) for start in range(0, points, _AT_ONCE)]
-    free = np.concatenate([np.asarray(sampler(None, 1, n, rng), np.float64)[0] for n in chunks])
-    if not np.isfinite(free).all():
-        raise ValueError("codes hold NaN or infinity")
-    marks = discrete_marks(discrete, free.shape[1])
+    free = np.concatenate([_drawn(sampler, None, 1, n, rng)[0] for n in chunks])
+    width = free.shape[1]
+    marks = discrete_marks(discrete, width)
     spread = _spread(free[None], marks)[0]
-    kept = alive(free, marks) & (np.sqrt(spread) >= least_deviation)
-    return _Asking(sampler, factors, kept, marks[kept], spread[kept], rng)
+    alike = commonest(free, marks)
+    kept = alive(free, marks) & (np.sqrt(spread) >= least_deviation) & (alike <= most_alike)
+    # Ties go to the first, which must not depend on the order in which the codes came.
+    places = np.array(
+        sorted(np.flatnonzero(kept), key=lambda code: (alike[code], free[:, code].tobytes())),
+        dtype=np.int64,
+    )
+    return _Asking(sampler, factors, width, places, marks[places], spread[places], rng)
+
+
+def _drawn(
+    sampler: Sampler,
+    factor: int | None,
+    groups: int,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    width: int | None = None,
+) -> Floats:
+    """Groups of the sampler, (groups, size, D), with D as it was before if ``width`` says so."""
+    codes = np.asarray(sampler(factor, groups, size, rng), np.float64)
+    if codes.ndim != 3 or codes.shape != (groups, size, width or codes.shape[-1]):
+        wanted = f"({groups}, {size}, {'D' if width is None else width})"
+        raise ValueError(f"the sampler should give codes {wanted}, and gave {codes.shape}")
+    if not np.isfinite(codes).all():
+        raise ValueError("codes hold NaN or infinity")
+    return codes
 
 
 def _fit_and_score(
     asking: _Asking,
-    protocol: ProtocolName,
+    recipe: Protocol,
     groups: int | None,
     collect: Callable[[Integers], Found],
 ) -> tuple[Found, Found]:
-    recipe = PROTOCOLS[protocol]
-    count = groups or recipe.groups
+    count = recipe.groups if groups is None else at_least("groups", groups, asking.factors)
     if recipe.held_out:
         drawn = (asking.rng.integers(asking.factors, size=n) for n in (count, max(1, count // 2)))
         fitted, scored = (

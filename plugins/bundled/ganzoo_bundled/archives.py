@@ -11,8 +11,9 @@ def rendered_faces(split: str) -> NoReturn:  # noqa: ARG001  every data set is a
     """Tell where the paper's faces come from. Always raises UserError."""
     raise UserError(
         "the paper's rendered faces (DC-IGN's, from the Basel Face Model) are not on the Hub",
-        hint="Get them by the links in the readme of github.com/willwhitney/dc-ign, unpack them, "
-        "and give the folder: --data FOLDER. Without them take --data heads3d.",
+        hint="The readme of github.com/willwhitney/dc-ign links them, as batches of Torch7. Write "
+        "the images of these out as PNG files and give their folder: --data FOLDER. Without them "
+        "take --data heads3d.",
     )
 
 

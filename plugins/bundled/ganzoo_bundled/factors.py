@@ -66,11 +66,20 @@ class FactorImages(ABC):
         images = torch.empty(len(indices), *self.image_shape, dtype=torch.uint8)
         for start in range(0, len(indices), self.chunk):
             part = slice(start, start + self.chunk)
-            images[part] = self.draw(indices[part], factors[part])
+            images[part] = self._drawn(indices[part], factors[part])
         batch = {"image": images, "factors": factors}
         if self.class_factor is not None:
             batch["label"] = factors[:, self.factor_names.index(self.class_factor)]
         return batch
+
+    def _drawn(self, indices: Tensor, factors: Tensor) -> Tensor:
+        """The images, drawn as a part of a whole chunk: fewer at once are rounded differently."""
+        count = len(indices)
+        missing = self.chunk - count
+        if missing:
+            indices = torch.cat([indices, indices[-1:].expand(missing)])
+            factors = torch.cat([factors, factors[-1:].expand(missing, -1)])
+        return self.draw(indices, factors)[:count]
 
     @abstractmethod
     def draw(self, indices: Tensor, factors: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ _BESIDE = 0.6
 """How often there is a digit on the left; on the right as often."""
 _APART = (17, 23)
 """Pixels from the middle of a digit to that of the next."""
+_VISIBLE = 0.1
+"""Ink of which a digit must leave some in the image to count as there."""
 _SIZE = (1.15, 1.4)
 """Times that digits are enlarged, to be 23 to 28 pixels high."""
 
@@ -62,7 +64,8 @@ class HouseNumbers:
         """``image`` uint8 (n, 3, 32, 32), ``label`` int64 (n,) and what InfoGAN found in SVHN.
 
         ``light`` float32 (n,) in [-1, 1) is how brightly the image is lit, ``beside`` int64 (n, 2)
-        the digits to the left and right, -1 where there is none.
+        the digits to the left and right, -1 where none reaches
+        into the image.
         """
         starts = range(0, max(len(indices), 1), _CHUNK)
         parts = [self._draw(indices[start : start + _CHUNK]) for start in starts]
@@ -74,19 +77,21 @@ class HouseNumbers:
         )
         shown = torch.cat([indices[:, None], (others * len(self)).long()], dim=1)
         seen = there < _BESIDE
-        ink = _ink(self._digits[shown], seen, places)
+        drawn = _ink(self._digits[shown], seen, places)
+        visible = drawn[:, 1:].amax(dim=(2, 3)) > _VISIBLE
+        ink = drawn.amax(dim=1, keepdim=True)
         lit = between(light, *_LIT)[..., None, None] * _ramp(slope)
         image = (_colour(ink, colours) * lit * 255).round_().clamp_(0, 255)
         return {
             "image": image.to(torch.uint8),
             "label": self._labels[indices],
             "light": between(light[:, 0], -1, 1),
-            "beside": torch.where(seen, self._labels[shown[:, 1:]], -1),
+            "beside": torch.where(visible, self._labels[shown[:, 1:]], -1),
         }
 
 
 def _ink(digits: Tensor, seen: Tensor, places: Tensor) -> Tensor:
-    """How much of a pixel is digit (n, 1, 32, 32), from digits (n, 3, 28, 28) uint8.
+    """How much of a pixel is each digit (n, 3, 32, 32), from digits (n, 3, 28, 28) uint8.
 
     The first digit stands in the middle, the others, where ``seen`` (n, 2), left and right of it.
     """
@@ -107,7 +112,7 @@ def _ink(digits: Tensor, seen: Tensor, places: Tensor) -> Tensor:
         digits.flatten(0, 1)[:, None].float() / 255, grid.flatten(0, 1), align_corners=False
     ).view(shape)
     drawn[:, 1:] *= seen[..., None, None]
-    return drawn.amax(dim=1, keepdim=True)
+    return drawn
 
 
 def _colour(ink: Tensor, chance: Tensor) -> Tensor:

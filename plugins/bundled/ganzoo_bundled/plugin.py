@@ -61,11 +61,11 @@ def ganzoo_datasets() -> Iterator[DatasetSpec]:
         "rendered-faces",
         "ganzoo_bundled.archives:rendered_faces",
         "The paper's 3D faces: not here, says where to get them",
-        splits=("train",),
+        splits=(),
     )
     yield DatasetSpec(
         "rendered-chairs",
         "ganzoo_bundled.archives:rendered_chairs",
         "The paper's 3D chairs: not here, says where to get them",
-        splits=("train",),
+        splits=(),
     )

@@ -76,7 +76,7 @@ def test_an_image_hangs_on_its_index_alone(source):
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(1)
     assert torch.equal(source.gather(indices.flip(0))["image"].flip(0), images)
-    for place in range(0, len(indices), 37):
+    for place in {*range(0, len(indices), 37), len(indices) - 1}:
         alone = source.gather(indices[place : place + 1])["image"]
         assert torch.equal(alone[0], images[place])
 

@@ -58,7 +58,7 @@ def test_the_digit_is_in_the_middle_and_neighbours_on_their_side():
     digits[:, :, 4:24, 8:20] = 255
     digits[3] = 0
     seen = torch.tensor([[False, False], [True, False], [False, True], [True, True]])
-    ink = _ink(digits, seen, torch.full((4, 7), 0.5))[:, 0]
+    ink = _ink(digits, seen, torch.full((4, 7), 0.5)).amax(1)
     rows, columns = ink[0].nonzero().float().unbind(1)
     assert rows.mean() == pytest.approx(15.5, abs=0.1)
     assert columns.mean() == pytest.approx(15.5, abs=0.1)
@@ -86,3 +86,11 @@ def test_the_ramp_keeps_the_mean_and_grows_evenly():
     assert ramp[0, 0, -1] - ramp[0, 0, 0] == pytest.approx(0.58, abs=0.01)
     assert ramp[0, 0, 5] == pytest.approx(ramp[0, 31, 5].item())
     assert ramp[1, -1, 0] - ramp[1, 0, 0] == pytest.approx(0.58, abs=0.01)
+
+
+def test_only_digits_that_can_be_seen_are_named_beside(batch):
+    named = batch["beside"] != -1
+    edges = torch.stack([batch["image"][..., :4], batch["image"][..., -4:]], dim=1).float()
+    # Where nothing stands beside the digit, the strip at that edge is a wall in even light.
+    roughness = edges.diff(dim=-2).abs().amax(dim=(2, 3, 4))
+    assert roughness[~named].mean() < 0.6 * roughness[named].mean()

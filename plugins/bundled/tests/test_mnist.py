@@ -70,7 +70,7 @@ def test_the_licence_lies_beside_the_data_and_names_authors_and_terms():
 
 
 def test_every_data_set_opens_by_its_name_in_each_of_its_splits(registry):
-    here = [spec for spec in plugin.ganzoo_datasets() if "not here" not in spec.summary]
+    here = [spec for spec in plugin.ganzoo_datasets() if spec.splits]
     assert len(here) == 6
     for spec in here:
         for split in spec.splits:

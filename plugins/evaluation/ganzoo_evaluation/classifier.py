@@ -25,6 +25,7 @@ from ganzoo.data.store import cache_folder
 from ganzoo.draw import generator_for
 from ganzoo.files import whole_file
 from ganzoo.metrics import NotApplicable
+from ganzoo_evaluation.marks import digest_of
 from ganzoo_evaluation.network import SmallNetwork, fit, make_network
 
 if TYPE_CHECKING:
@@ -128,12 +129,7 @@ def find_classifier(loaded: Loaded) -> Classifier:
 
 def mark_of(split: Split) -> str:
     """SHA-256 of the first images of a split and of their labels: the same data on any machine."""
-    indices = torch.arange(min(_MARKED, len(split)))
-    labels = split.labels(indices)
-    digest = hashlib.sha256(split.images(indices).cpu().numpy().tobytes())
-    if labels is not None:
-        digest.update(labels.cpu().numpy().tobytes())
-    return digest.hexdigest()
+    return digest_of(split, torch.arange(min(_MARKED, len(split))))
 
 
 def train_classifier(train: Split, test: Split | None, name: str, device: torch.device) -> bytes:

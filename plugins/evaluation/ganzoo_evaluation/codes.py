@@ -14,6 +14,7 @@ from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics import codes as measure
 from ganzoo.metrics.progress import tracked
 from ganzoo.metrics.samples import kl_to_uniform
+from ganzoo_evaluation.marks import images_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,35 +60,58 @@ def categories(loaded: Loaded, budget: int) -> dict[str, Score]:
     """Score each categorical code as a clustering of real images against their labels.
 
     ``category_accuracy`` matches categories with classes one to one, ``majority_accuracy_k<K>`` by
-    majority; both on training images, and both are scored on test images. Without a labelled test
-    split, both use training images, but different ones.
+    majority; both on training images, and both are scored on test images. Without labelled test
+    images that the model was not trained on, both use training images, but different ones. Where
+    the prior does not say how many categories a code has, there is no score that depends on it.
+
+    Raises:
+        NotApplicable: there are no categories, no labels or those of one class only, or one
+            category alone is read and nothing says that there are more.
     """
     fitted_on, scored_on = _halves(loaded, budget)
+    if any(np.ptp(part.labels) == 0 for part in (fitted_on, scored_on)):
+        raise NotApplicable(f"{loaded.data_name} has labels of one class only")
     fitted, scored = _categories_of(loaded, fitted_on), _categories_of(loaded, scored_on)
     classes = 1 + int(max(fitted_on.labels.max(), scored_on.labels.max()))
     result: dict[str, Score] = {}
     for name, found in scored.items():
-        k = _category_count(loaded, name, fitted[name], found)
-        result |= _category_scores(name, k, classes, (fitted[name], fitted_on), (found, scored_on))
+        k = _category_count(loaded, name)
+        both = np.concatenate([fitted[name], found])
+        if k is None and np.ptp(both) == 0:
+            continue
+        given = (fitted[name], fitted_on), (found, scored_on)
+        result |= _category_scores(name, k, classes, *given)
+    if not result:
+        raise NotApplicable(
+            f"one category of {', '.join(scored)} is read from all images, and no prior says how "
+            "many there are"
+        )
     return result
 
 
 def _category_scores(
     name: str,
-    k: int,
+    known: int | None,
     classes: int,
     fitted: tuple[measure.Integers, _Labelled],
     scored: tuple[measure.Integers, _Labelled],
 ) -> dict[str, Score]:
     (seen, fitted_on), (found, scored_on) = fitted, scored
     split, labels = scored_on.split.name, scored_on.labels
+    k = max(known or 0, 1 + int(max(seen.max(), found.max())))
     used = measure.used_categories(found, k)
     counts = measure.contingency(found, labels, k, classes)
     source = f"{len(seen):,} {'other ' * (fitted_on.split is scored_on.split)}"
     source += f"{fitted_on.split.name} images"
+    usage = f"{used} of {k} in use" if known else f"{used} in use, and no prior says of how many"
+    if split.startswith("train"):
+        usage += "; the model was trained on these images, data.test_split can name others"
+    common = {"images": images_mark(scored_on.split)}
 
     def score(value: float, label: str, unit: str, note: str = "", **extra: object) -> Score:
-        return Score(value, split, len(labels), label=label, unit=unit, note=note, extra=extra)
+        extra = common | extra
+        conditions = [key for key in ("images", "matched_on", "matched_n") if key in extra]
+        return Score(value, split, len(labels), label, unit, note, extra, conditions)
 
     def matched(matching: measure.Integers, label: str, note: str) -> Score:
         accuracy = measure.accuracy_under(matching, found, labels)
@@ -100,23 +124,24 @@ def _category_scores(
             matching=matching.tolist(),
             matched_on=fitted_on.split.name,
             matched_n=len(seen),
-            categories=k,
+            categories=known and k,
             used_categories=used,
         )
 
-    one_to_one = measure.hungarian_matching(seen, fitted_on.labels, k, classes)
-    majority = measure.majority_matching(seen, fitted_on.labels, k, classes)
-    return {
+    result = {
         f"category_accuracy/{name}": matched(
-            one_to_one,
+            measure.hungarian_matching(seen, fitted_on.labels, k, classes),
             "accuracy",
-            f"categories matched one to one with classes on {source}; {used} of {k} in use",
-        ),
-        f"majority_accuracy_k{k}/{name}": matched(
-            majority,
+            f"categories matched one to one with classes on {source}; {usage}",
+        )
+    }
+    if known:
+        result[f"majority_accuracy_k{k}/{name}"] = matched(
+            measure.majority_matching(seen, fitted_on.labels, k, classes),
             f"majority, K = {k}",
             f"accuracy if each category means its commonest class on {source}",
-        ),
+        )
+    result |= {
         f"nmi/{name}": score(measure.nmi(found, labels), "NMI", ""),
         f"ari/{name}": score(measure.ari(found, labels), "ARI", ""),
         f"purity/{name}": score(
@@ -126,14 +151,16 @@ def _category_scores(
             "share of the images whose label is the commonest in their category",
             by_category=[row.max() / row.sum() if row.any() else None for row in counts],
         ),
-        f"category_kl/{name}": score(
+    }
+    if known:
+        result[f"category_kl/{name}"] = score(
             kl_to_uniform(torch.from_numpy(counts.sum(axis=1) / counts.sum())),
             "KL of categories",
             "nats",
             "of the categories read from real images, to even ones",
             images_by_category=counts.sum(axis=1).tolist(),
-        ),
-    }
+        )
+    return result
 
 
 def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
@@ -151,8 +178,8 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
             raise NotApplicable(NO_CODES)
         for name in prior.codes:
             if name in codes:
-                sampled.setdefault(name, []).append(latents.parts[name].cpu())
-                read.setdefault(name, []).append(codes[name].cpu())
+                sampled.setdefault(name, []).append(_flat(name, latents.parts[name]))
+                read.setdefault(name, []).append(_flat(name, codes[name]))
     if not sampled:
         raise NotApplicable(OTHER_CODES)
     result = {}
@@ -174,6 +201,14 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
     for name in continuous:
         result |= _continuous_scores(name, continuous)
     return result
+
+
+def _flat(name: str, values: Tensor) -> Tensor:
+    """A code (n,) or (n, 1) as (n,)."""
+    if values.shape not in ((len(values),), (len(values), 1)):
+        each = " x ".join(map(str, values.shape[1:]))
+        raise NotApplicable(f"code {name} has {each} numbers for each image, where one is scored")
+    return values.reshape(-1).cpu()
 
 
 def _continuous_scores(
@@ -321,11 +356,11 @@ def _categories_of(loaded: Loaded, images: _Labelled) -> dict[str, measure.Integ
         codes = loaded.encode(loaded.normalise(chunk)) or {}
         for name, values in codes.items():
             if not values.is_floating_point():
-                found.setdefault(name, []).append(values.cpu())
+                found.setdefault(name, []).append(_flat(name, values))
     return {name: torch.cat(parts).numpy().astype(np.int64) for name, parts in found.items()}
 
 
-def _category_count(loaded: Loaded, name: str, *found: measure.Integers) -> int:
-    seen = 1 + max(int(values.max()) for values in found)
+def _category_count(loaded: Loaded, name: str) -> int | None:
+    """How many categories a code has; None if the prior does not say."""
     known = loaded.prior.codes if loaded.prior is not None else {}
-    return max(seen, known[name].categories or 0) if name in known else seen
+    return known[name].categories if name in known else None

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from ganzoo.metrics import NotApplicable, Score
+from ganzoo_evaluation.marks import images_mark
 from ganzoo_evaluation.samples import generated_images, real_images
 
 if TYPE_CHECKING:
@@ -57,15 +58,16 @@ def inception(loaded: Loaded, budget: int) -> dict[str, Score]:
     except OSError as error:
         raise NotApplicable(f"the weights of Inception-v3 cannot be had: {error}") from error
     about = {
-        "real": split,
+        "real": split.name,
+        "images": images_mark(split),
         "extractor": f"inception-v3-compat:torch-fidelity {version('torch-fidelity')}",
     }
-    note = f"against {count:,} real {split} images; other numbers of images do not compare"
+    note = f"against {count:,} real {split.name} images; other numbers of images do not compare"
     fid, kid = (
         found[key] for key in ("frechet_inception_distance", "kernel_inception_distance_mean")
     )
     spread = {"subsets_std": found["kernel_inception_distance_std"]}
     return {
-        "fid": Score(float(fid), None, count, "FID", note=note, extra=about),
-        "kid": Score(float(kid), None, count, "KID", note=note, extra=about | spread),
+        "fid": Score(float(fid), None, count, "FID", "", note, about, ("real", "images")),
+        "kid": Score(float(kid), None, count, "KID", "", note, about | spread, ("real", "images")),
     }

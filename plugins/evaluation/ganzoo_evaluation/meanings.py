@@ -151,4 +151,5 @@ def _score(found: list[Finding], n: int) -> Score:
         f"moves {name}" if name else "moves nothing measured",
         note=note,
         extra={"suggestion": name, "evidence": evidence},
+        conditions=["suggestion"],  # the mean of a slant and of a width means nothing
     )

@@ -128,7 +128,9 @@ def probe(
     """Train one network to read all codes from images, and measure it on images that are held out.
 
     A control needs no model with codes: values that were drawn apart from the images must give
-    about 0 nats, or less where the probe overfits.
+    about 0 nats for a categorical code, or less where the probe overfits. A continuous code has
+    another floor, for its bound is that of a Gaussian: one that knows nothing has the code's own
+    variance, and of uniform(-1, 1) it gets ln 2 - ln(2 pi e / 3) / 2 = -0.176 nats.
 
     A categorical code's probabilities are sharpened or softened by one temperature, a continuous
     code is a Gaussian around the reading with the variance of what is left over; both are chosen on

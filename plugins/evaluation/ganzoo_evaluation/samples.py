@@ -15,6 +15,7 @@ from ganzoo.metrics import samples as measure
 from ganzoo.metrics.progress import tracked
 from ganzoo_evaluation.classifier import MOST, find_classifier
 from ganzoo_evaluation.codes import CHUNK, SEED, generated
+from ganzoo_evaluation.marks import images_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,8 @@ class _Real:
     reference: _Set
     split: str
     """Split that the reference is from."""
+    images: str
+    """Mark of its images."""
     known: _Set
     """Training images that are not in the reference, at most :data:`MOST` unless the reference is
     larger."""
@@ -79,11 +82,16 @@ def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
     floor = _compare(reference, real.floor)
     certain, real_certain = (each.probabilities.amax(1).double() for each in (generated, reference))
     usage, real_usage = (each.probabilities.double().mean(0) for each in (generated, reference))
-    common = {"n_real": count, "real": real.split, **classifier.provenance}
+    common = {
+        "n_real": count,
+        "real": real.split,
+        "images": real.images,
+        **classifier.provenance,
+    }
     against = f"{count:,} real {real.split} images"
 
     def score(value: float, label: str, unit: str = "", note: str = "", **extra: object) -> Score:
-        return Score(value, None, count, label, unit, note, {**common, **extra})
+        return Score(value, None, count, label, unit, note, {**common, **extra}, ("real", "images"))
 
     result = {}
     for name, value in _compare(reference, generated).items():
@@ -181,6 +189,7 @@ def _real(loaded: Loaded, classifier: Classifier, budget: int) -> _Real:
     return _Real(
         reference=_seen(classifier, _images(source, chosen)),
         split=source.name,
+        images=images_mark(source),
         known=_seen(classifier, _images(train, others[: max(MOST, count)])),
         training_images=len(others),
     )
@@ -196,12 +205,12 @@ def _images(split: Split, order: Tensor) -> Iterator[Tensor]:
         yield split.images(indices)
 
 
-def real_images(loaded: Loaded, budget: int) -> tuple[str, Tensor]:
+def real_images(loaded: Loaded, budget: int) -> tuple[Split, Tensor]:
     """A split, test if there is one, and at most ``budget`` of its images, uint8 (n, C, H, W)."""
     split = loaded.split("test") or loaded.split("train")
     if split is None:
         raise NotApplicable("the images of the data are not at hand")
-    return split.name, torch.cat(list(_images(split, _shuffled(split, budget)))).cpu()
+    return split, torch.cat(list(_images(split, _shuffled(split, budget)))).cpu()
 
 
 def generated_images(loaded: Loaded, count: int) -> Iterator[Tensor]:

@@ -171,6 +171,63 @@ def test_a_data_set_without_labels_says_so():
         categories(loaded, 10)
 
 
+def test_images_of_one_class_are_no_test_of_categories():
+    """A reader that never looks gets them all right."""
+    with pytest.raises(NotApplicable, match="rows has labels of one class only"):
+        categories(labelled(train=torch.zeros(50, dtype=torch.long)), 1000)
+
+
+@pytest.mark.parametrize("prior", [None, Prior(None, CONTEXT)])
+def test_where_no_prior_says_how_many_categories_there_are_none_is_guessed(prior):
+    loaded = labelled(train=SORTED, test=SORTED)
+    loaded.prior = prior
+    scores = categories(loaded, 1000)
+    assert set(scores) == {
+        f"{name}/digit" for name in ("category_accuracy", "nmi", "ari", "purity")
+    }
+    accuracy = scores["category_accuracy/digit"]
+    assert accuracy.value == 1
+    assert accuracy.extra["categories"] is None
+    assert "4 in use, and no prior says of how many" in accuracy.note
+
+
+def test_a_reader_of_one_category_is_not_even_where_no_prior_names_it():
+    loaded = labelled(train=SORTED, test=SORTED)
+    loaded.categories = torch.zeros(4, dtype=torch.long)
+    assert categories(loaded, 1000)["category_kl/digit"].value == pytest.approx(math.log(4))
+    loaded.prior = None
+    with pytest.raises(NotApplicable, match="one category of digit is read from all images"):
+        categories(loaded, 1000)
+
+
+def test_scores_of_categories_name_the_conditions_they_hold_under():
+    scores = categories(labelled(train=SORTED, test=SORTED[::5]), 1000)
+    matched = scores["category_accuracy/digit"]
+    assert set(matched.conditions) == {"images", "matched_on", "matched_n"}
+    assert set(scores["nmi/digit"].conditions) == {"images"}
+    assert matched.extra["images"].startswith("40:")
+
+
+def test_a_code_in_a_column_scores_as_one_in_a_row(monkeypatch):
+    plain = labelled(train=SORTED, test=SORTED)
+    expected = recovery(plain, 300), categories(plain, 300)
+    read = plain.encode
+    column = labelled(train=SORTED, test=SORTED)
+    monkeypatch.setattr(
+        column, "encode", lambda images: {n: v[:, None] for n, v in read(images).items()}
+    )
+    assert (recovery(column, 300), categories(column, 300)) == expected
+
+
+def test_a_code_of_several_numbers_is_told_to_be_one(monkeypatch):
+    loaded = Loaded()
+    monkeypatch.setattr(
+        loaded, "encode", lambda images: {"slant": images[:, 0, 0, 4:7], "digit": images[:, 0, 0]}
+    )
+    with pytest.raises(NotApplicable, match=r"code .* has (3|10) numbers for each image"):
+        recovery(loaded, 50)
+
+
 def test_a_model_that_reads_nothing_says_so(monkeypatch):
     loaded = labelled(train=SORTED)
     monkeypatch.setattr(loaded, "encode", lambda images: None)

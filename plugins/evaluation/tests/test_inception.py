@@ -58,6 +58,8 @@ def test_as_many_generated_as_real_images_are_given_as_colour_bytes(fidelity):
     assert (int(generated[3].min()), int(real[3].max())) == (255, 7)
     assert (scores["fid"].value, scores["kid"].value) == (5.0, 0.25)
     assert (scores["fid"].n, scores["fid"].extra["real"]) == (20, "test")
+    assert scores["fid"].extra["images"].startswith("30:")
+    assert set(scores["kid"].conditions) == {"real", "images"}
 
 
 def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch):

@@ -12,6 +12,7 @@ def test_a_code_is_named_by_the_quality_that_follows_it_and_an_idle_one_is_not()
     scores = meanings(LineModel(), 220)
     lean, idle = scores["meaning/lean"], scores["meaning/idle"]
     assert lean.extra["suggestion"] == "slant"
+    assert "suggestion" in lean.conditions
     assert lean.value == pytest.approx(1)
     assert "slant from -19.7 to 19.7 degrees" in lean.note
     assert lean.extra["evidence"]["slant"]["last"] == pytest.approx(20, abs=1.5)

@@ -85,6 +85,8 @@ def test_every_score_names_its_classifier_and_how_many_images_it_is_of():
         for score in samples(Loaded(), budget).values():
             assert score.extra["extractor"] == "squares:0"
             assert (score.n, score.extra["n_real"], score.extra["real"]) == (n, n, "test")
+            assert score.extra["images"].startswith("400:")
+            assert set(score.conditions) == {"real", "images"}
             assert score.split is None
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ganzoo.latents import Code
+from ganzoo.errors import near_miss
+from ganzoo.latents import Code, as_float32
 
 Std = Literal["learned", "fixed"]
 
@@ -70,8 +71,11 @@ class Uniform(Code):
         std: Std = "learned",
         std_range: tuple[float, float] = (0.1, 2.0),
     ) -> None:
-        if not -math.inf < low < high < math.inf:
-            raise ValueError(f"a uniform code needs finite low < high, not {low:g}, {high:g}")
+        span = as_float32(high) - as_float32(low)
+        if not 0 < as_float32(span) < math.inf:
+            raise ValueError(
+                f"a uniform code needs low < high, not {low:g}, {high:g} (numbers of 32 bits)"
+            )
         self.low, self.high, self.std, self.std_range = low, high, std, std_range
         self.trained = (low, high)
         self.entropy = math.log(high - low)
@@ -104,19 +108,21 @@ class Uniform(Code):
         return torch.linspace(low, high, count, dtype=torch.float64).tolist()
 
     def parse(self, text: str) -> float:
-        """Any finite number: values beyond [low, high] extrapolate."""
+        """Any finite number of 32 bits: values beyond [low, high] extrapolate."""
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not math.isfinite(as_float32(value)):
             raise ValueError(
-                f"should be a number, from {self.low:g} to {self.high:g} in training, not {text!r}"
+                f"should be a number of 32 bits, from {self.low:g} to {self.high:g} in training, "
+                f"not {text!r}"
             )
         return value
 
 
-_FORM = re.compile(r"\s*(?P<kind>[a-z_]+)\s*(?:\((?P<arguments>[^()]*)\))?\s*")
+_KINDS = {"categorical": "categorical(10)", "uniform": "uniform(-1, 1)", "none": "none"}
+_FORM = re.compile(r"\s*(?P<kind>[A-Za-z_]+)\s*(?:\((?P<arguments>[^()]*)\))?\s*")
 
 
 def parse_code(
@@ -138,4 +144,5 @@ def parse_code(
             return Uniform(std=std, std_range=std_range)
         case "uniform", [low, high]:
             return Uniform(low, high, std=std, std_range=std_range)
-    raise ValueError(allowed)
+    meant = None if form["kind"] in _KINDS else near_miss(form["kind"].lower(), _KINDS)
+    raise ValueError(f"{allowed}; did you mean {_KINDS[meant]}?" if meant else allowed)

@@ -96,7 +96,6 @@ class AugmentationConsistency(Loss):
             check_window("settle", self.settle)
 
     needs = ("discriminator", "q")
-    capturable = True
 
     def __init__(self, name: str, config: Config, context: Context) -> None:
         super().__init__(name, config, context)

@@ -30,7 +30,8 @@ class InfoGAN(DCGAN):
       code).
     - ``generator``: q and generator in the generator's phase; the discriminator never sees the
       information term (what most PyTorch versions do).
-    - ``joint``: all three in a third phase, ``information``, with an optimiser of its own.
+    - ``joint``: all three in a third phase, ``information``, with an optimiser of its own; its rate
+      is the generator's unless ``[optim.information]`` says another.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,8 @@ class InfoGAN(DCGAN):
         if self.config.routing != "joint":
             return (critic, generator)
         together = (*generator.trains, "discriminator", "q")
-        return (critic, generator, Phase("information", together, self.inform))
+        information = Phase("information", together, self.inform, rates_of="generator")
+        return (critic, generator, information)
 
     def inform(self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> Pass:
         """The generator's pass once more."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganzoo.latents import Code, Latents, Prior, draw_noise
 from ganzoo.model import Context
-from ganzoo.schema import setting
+from ganzoo.schema import WrongSettingsError, setting
 from ganzoo_infogan.codes import Std, parse_code
 
 
@@ -36,11 +36,10 @@ class StructuredPrior(Prior):
         )
 
         def __post_init__(self) -> None:
-            for name in self.codes:
-                if name == "noise" or not name.isidentifier():
-                    raise ValueError(
-                        f"a code cannot be called {name!r}: take a plain word other than noise"
-                    )
+            unfit = [name for name in self.codes if name == "noise" or not name.isidentifier()]
+            if unfit:
+                what = "a code cannot be called {!r}: take a plain word other than noise"
+                raise WrongSettingsError({("codes", name): what.format(name) for name in unfit})
             if self.std_range[0] >= self.std_range[1]:
                 raise ValueError("std_range must be [low, high] with low < high")
             parse_codes(self)
@@ -77,16 +76,17 @@ def parse_codes(config: StructuredPrior.Config) -> dict[str, Code]:
     """The codes of a prior's settings by name.
 
     Raises:
-        ValueError: some are no codes; it names every one of them.
+        WrongSettingsError: some are no codes; it says of every one of them why.
     """
-    codes, problems = {}, []
+    codes: dict[str, Code] = {}
+    problems: dict[tuple[str, ...], str] = {}
     for name, text in config.codes.items():
         if text == "none":
             continue
         try:
             codes[name] = parse_code(text, std=config.std, std_range=config.std_range)
         except ValueError as error:
-            problems.append(f"code {name!r} {error}")
+            problems["codes", name] = str(error)
     if problems:
-        raise ValueError("; ".join(problems))
+        raise WrongSettingsError(problems)
     return codes

@@ -153,3 +153,10 @@ def test_a_stuck_training_is_told_by_the_authors_rule(
 ) -> None:
     found = assembled().model.stuck(WELL | figures)
     assert found is None if reason is None else reason in (found or "")
+
+
+def test_a_phase_of_its_own_learns_at_the_generators_rate_unless_told() -> None:
+    joint = {"model.routing": "joint"}
+    assert assembled(**joint).optim["information"] == assembled().optim["generator"]
+    told = assembled(**joint, **{"optim.information.lr": "3e-4"})
+    assert told.optim["information"].lr == 3e-4

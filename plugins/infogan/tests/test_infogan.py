@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganzoo import Context, DataInfo, Draw, Pass, UserError
 from ganzoo.discovery import discover
+from ganzoo.errors import SettingsError
 from ganzoo.registry import Registry
 from ganzoo.settings import Assignment, resolve, rows
 from ganzoo.testing.bench import Bench
@@ -295,3 +296,37 @@ def test_mnist_openai_differs_from_the_paper_as_the_released_code_does() -> None
     assert (code.prior.config.distribution, code.prior.config.std) == ("uniform", "fixed")
     assert paper.optim["critic"].lr == 2e-4
     assert paper.optim["generator"].lr == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("categorcal(3)", "categorical(10)"), ("Uniform", "uniform(-1, 1)"), ("bernoulli(1)", None)],
+)
+def test_a_misspelt_kind_of_code_gets_a_near_miss(text: str, near: str | None) -> None:
+    with pytest.raises(ValueError, match="should be like") as caught:
+        parse_code(text)
+    assert str(caught.value).endswith(f"; did you mean {near}?") == (near is not None)
+
+
+def test_each_wrong_code_is_a_problem_under_its_own_key() -> None:
+    wrong = [
+        Assignment("prior.codes.digit", "categorical(0)"),
+        Assignment("prior.codes.slant", "uniform(1, -1)"),
+    ]
+    with pytest.raises(SettingsError) as caught:
+        resolve(Registry(discover()), "infogan", assignments=wrong)
+    keys = [problem.split()[0] for problem in caught.value.problems]
+    assert keys == ["prior.codes.digit", "prior.codes.slant"]
+
+
+@pytest.mark.parametrize("ends", [(-1e39, 1e39), (-3e38, 3e38), (0.0, 1e-50), (1.0, 1 + 1e-9)])
+def test_a_range_that_32_bits_do_not_hold_is_refused(ends: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="32 bits"):
+        Uniform(*ends)
+    Uniform(-1e38, 1e38).sample(4, generator=None, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize("text", ["1e39", "-1e400", "nan"])
+def test_a_value_that_32_bits_do_not_hold_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="32 bits"):
+        Uniform().parse(text)

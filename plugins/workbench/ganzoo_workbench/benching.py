@@ -15,6 +15,7 @@ from ganzoo.cli.arguments import (
     preset_option,
     set_option,
 )
+from ganzoo.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ _NEGLIGIBLE = 1e-3
     "--steps",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Turns to time; left out, as many as take some 20 seconds.",
+    help="Turns to time, whole periods of them; left out, as many as take some 20 seconds.",
 )
 @json_option
 @click.pass_obj
@@ -58,8 +59,9 @@ def bench_command(
 
     Nothing is written but the cache of decoded images. Some turns to warm up come first; then turns
     are timed in windows, and each figure is the median over the windows with the quartiles behind
-    it. FLOP/s counts matrix products and convolutions, and is held against what this machine gives
-    for large matrix products between the windows. Several processes are timed as by `ganzoo run`:
+    it. Where a phase or a loss is due every n-th turn only, each window holds whole periods. FLOP/s
+    counts matrix products and convolutions, and is held against what this machine gives for large
+    matrix products between the windows. Several processes are timed as by `ganzoo run`:
 
     \b
       accelerate launch -m ganzoo bench NAME
@@ -79,7 +81,7 @@ def bench_command(
     if as_json:
         click.echo(json.dumps(_document(task, throughput, here), indent=2))
         return
-    for line in (*_heading(task, here), *_figures(throughput, task.launch.precision)):
+    for line in (*_heading(task, here), *_figures(throughput)):
         click.echo(line)
 
 
@@ -108,10 +110,13 @@ def _heading(task: Task, here: dict[str, Any]) -> Iterator[str]:
     yield f"  networks    {sizes} parameters"
 
 
-def _figures(throughput: Throughput, precision: str) -> Iterator[str]:
+def _figures(throughput: Throughput) -> Iterator[str]:
+    windows = counted(throughput.windows, "window")
+    if throughput.period > 1:
+        windows += f" of whole periods ({throughput.period} turns)"
     yield (
-        f"  timed       {throughput.turns:,} turns of {throughput.batch_size} images in "
-        f"{throughput.windows} windows: median (quartiles)"
+        f"  timed       {counted(throughput.turns, 'turn')} of {throughput.batch_size} images in "
+        f"{windows}: median (quartiles)"
     )
     yield f"  images/s    {_say(throughput.images_per_second, _number)}"
     yield f"  ms a turn   {_say(throughput.turn, _milliseconds)}"
@@ -127,7 +132,7 @@ def _figures(throughput: Throughput, precision: str) -> Iterator[str]:
     for name, quartiles in throughput.matrix_rate.items():
         yield f"    {name + ' matrix product':<24}{_say(quartiles, _giga)}"
     share = _say(throughput.utilisation, lambda value: f"{value:.0%}")
-    yield f"    the turn's share of {precision} matrix products: {share}"
+    yield f"    the turn's share of {throughput.held_against} matrix products: {share}"
     memory = f"{throughput.memory.process / 2**20:,.0f} MiB of this process at most"
     if throughput.memory.device is not None:
         memory += f", {throughput.memory.device / 2**20:,.0f} MiB of tensors on the device"

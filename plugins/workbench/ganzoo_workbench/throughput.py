@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from accelerate.utils import broadcast_object_list
 
 from ganzoo.draw import generator_for
@@ -16,7 +15,7 @@ from ganzoo.run import decode_once
 from ganzoo.stopwatch import synchronise
 from ganzoo.training import Trainer
 from ganzoo_workbench.laps import Laps
-from ganzoo_workbench.machine import MatrixProduct, Memory, forget_peak, peak_memory
+from ganzoo_workbench.machine import MatrixProduct, Memory, fastest, forget_peak, peak_memory
 from ganzoo_workbench.operations import OperationCounter
 from ganzoo_workbench.quartiles import Quartiles
 
@@ -31,12 +30,9 @@ if TYPE_CHECKING:
 WARM_UP = 5
 """Turns at least that are taken before any is timed."""
 WINDOWS = 8
+"""As many as there are, unless there are fewer periods."""
 _SECONDS = 20.0
 """What the timed turns take together where nobody says how many there shall be."""
-_MOST_COUNTED = 16
-"""Turns at most whose operations are counted."""
-
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,8 @@ class Throughput:
     turns: int
     """Timed turns, all windows together."""
     windows: int
+    period: int
+    """Turns after which the same phases and losses are due again; a window holds whole periods."""
     batch_size: int
     """Images a turn, over all processes."""
     images_per_second: Quartiles
@@ -74,8 +72,10 @@ class Throughput:
     """FLOP/s of this process."""
     matrix_rate: Mapping[str, Quartiles]
     """FLOP/s of large matrix products by precision, measured between the windows."""
+    held_against: str
+    """Of these precisions the fastest one that the training may compute in."""
     utilisation: Quartiles
-    """``flop_rate`` as a share of the matrix products in the precision of the training."""
+    """``flop_rate`` as a share of the matrix products that it is held against."""
     memory: Memory
 
 
@@ -89,32 +89,36 @@ def make_trainer(task: Task) -> Trainer:
 def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Throughput:
     """Take turns with every loss at its whole weight, and time them; every rank calls it.
 
-    ``precision`` is that of the training. ``turns`` are timed, or as many as take some 20 seconds.
+    ``precision`` is that of the training. ``turns`` are timed, or as many as take some 20 seconds,
+    but whole periods.
     """
     settings, accelerator, assembly = trainer.train, trainer.accelerator, trainer.assembly
-    trainer.step = _ramped(assembly)
+    trainer.step, period = _ramped(assembly), _period(assembly)
     forget_peak(accelerator.device)
-    flop = _count(trainer, min(_period(assembly), _MOST_COUNTED))
-    precisions: dict[str, None] = dict.fromkeys(("fp32", precision))
+    flop = _count(trainer, period)
+    peak = fastest(precision, accelerator.device)
     with freed_memory_kept(accelerator.device):
         each = _warm_up(trainer)
         memory = peak_memory(accelerator.device)
-        products = {name: MatrixProduct(accelerator.device, _TYPES[name]) for name in precisions}
-        sizes = broadcast_object_list([_sizes(turns or max(int(_SECONDS / each), WINDOWS))])[0]
+        names = dict.fromkeys(("fp32", peak))
+        products = {name: MatrixProduct(accelerator.device, name) for name in names}
+        wanted = turns or max(int(_SECONDS / each), WINDOWS)
+        sizes = broadcast_object_list([_sizes(wanted, period)])[0]
         windows = [_window(trainer, size, products) for size in sizes]
     rates = [sum(flop.values()) / window.seconds for window in windows]
-    own = [window.rates[precision] for window in windows]
+    own = [window.rates[peak] for window in windows]
     return Throughput(
         turns=sum(sizes),
         windows=len(windows),
+        period=period,
         batch_size=settings.batch_size,
         images_per_second=Quartiles.of(
             [settings.batch_size / window.seconds for window in windows]
         ),
         turn=Quartiles.of([window.seconds for window in windows]),
         parts={
-            name: Quartiles.of([window.parts[name] for window in windows if name in window.parts])
-            for name in dict.fromkeys(name for window in windows for name in window.parts)
+            name: Quartiles.of([window.parts[name] for window in windows])
+            for name in windows[0].parts
         },
         latents=_time_latents(trainer, settings.batch_size),
         flop=flop,
@@ -122,6 +126,7 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
         matrix_rate={
             name: Quartiles.of([window.rates[name] for window in windows]) for name in products
         },
+        held_against=peak,
         utilisation=Quartiles.of([rate / peak for rate, peak in zip(rates, own, strict=True)]),
         memory=memory,
     )
@@ -143,10 +148,12 @@ def _terms(assembly: Assembly) -> list[Term]:
     return [term for terms in assembly.terms.values() for term in terms]
 
 
-def _sizes(turns: int) -> list[int]:
-    """Turns of each window: as even as they can be, none empty."""
-    windows = min(turns, WINDOWS)
-    return [turns // windows + (place < turns % windows) for place in range(windows)]
+def _sizes(turns: int, period: int) -> list[int]:
+    """Turns of each window: whole periods, as even as they can be, and none empty."""
+    periods = -(-turns // period)
+    windows = min(periods, WINDOWS)
+    each, rest = divmod(periods, windows)
+    return [period * (each + (place < rest)) for place in range(windows)]
 
 
 def _count(trainer: Trainer, turns: int) -> dict[str, float]:

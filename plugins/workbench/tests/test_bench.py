@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from ganzoo import Context, Loss, Model, Pass, Phase
 from ganzoo.counting import counted
-from ganzoo_workbench import laps, throughput
+from ganzoo_workbench import laps, machine, throughput
 from ganzoo_workbench.laps import Laps
 from ganzoo_workbench.machine import MatrixProduct
 from ganzoo_workbench.quartiles import Quartiles
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ganzoo.training import Trainer
 
 IMAGES, WIDTH, BATCH = 20, 4, 5
+SLEEP = 0.04
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +92,14 @@ class Steepness(Difference):
         return slope.square().mean()
 
 
+class Slow(Difference):
+    """A loss that takes its time."""
+
+    def difference(self, pass_: Pass) -> Tensor:
+        time.sleep(SLEEP)
+        return super().difference(pass_)
+
+
 def trainer_of(every: int = 1, **losses: Any) -> Trainer:
     losses = losses or {"difference": loss_part(Difference)}
     settings = settings_of(part(Copier, every=every), losses, batch_size=BATCH)
@@ -120,6 +130,24 @@ def test_what_is_due_now_and_then_counts_by_the_mean_over_turns() -> None:
     assert measure(trainer_of(every=2), "fp32", turns=1).flop["copy"] == FORWARD
     lazy = trainer_of(difference=loss_part(Difference), product=loss_part(Product, every=4))
     assert measure(lazy, "fp32", turns=1).flop["copy"] == 2 * FORWARD + 2 * FORWARD / 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "turns", "windows"), [(1, 4, 1), (6, 8, 2), (33, 36, WINDOWS), (64, 64, WINDOWS)]
+)
+def test_every_window_holds_whole_periods_of_what_is_due_now_and_then(
+    asked: int, turns: int, windows: int
+) -> None:
+    lazy = trainer_of(difference=loss_part(Difference), slow=loss_part(Slow, every=4))
+    measured = measure(lazy, "fp32", turns=asked)
+    assert (measured.turns, measured.windows, measured.period) == (turns, windows, 4)
+    assert measured.turn.low >= SLEEP / 4
+    assert measured.parts["copy"].low >= SLEEP / 4
+
+
+def test_operations_are_counted_over_whole_periods_however_long() -> None:
+    lazy = trainer_of(difference=loss_part(Difference), product=loss_part(Product, every=40))
+    assert measure(lazy, "fp32", turns=1).flop["copy"] == 2 * FORWARD + 2 * FORWARD / 40
 
 
 def test_turns_are_timed_after_every_ramp() -> None:
@@ -157,10 +185,51 @@ def test_the_machine_is_held_against_in_the_precision_of_the_training() -> None:
     assert measured.utilisation.median == pytest.approx(measured.flop_rate.median / own)
 
 
+def test_fp32_on_cuda_is_held_against_tf32_where_convolutions_may_use_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = torch.device("cuda")
+    assert torch.backends.cudnn.allow_tf32, "torch's default"
+    assert machine.fastest("fp32", cuda) == "tf32"
+    assert machine.fastest("bf16", cuda) == "bf16"
+    assert machine.fastest("fp32", torch.device("cpu")) == "fp32"
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    assert machine.fastest("fp32", cuda) == "fp32"
+
+
+def test_the_product_that_a_turn_is_held_against_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throughput, "fastest", lambda precision, device: "tf32")
+    measured = measure(trainer_of(), "fp32", turns=1)
+    assert list(measured.matrix_rate) == ["fp32", "tf32"]
+    assert measured.held_against == "tf32"
+    own = measured.matrix_rate["tf32"].median
+    assert measured.utilisation.median == pytest.approx(measured.flop_rate.median / own)
+
+
+def test_a_product_is_timed_in_its_own_precision_whatever_the_training_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def note(*_: object, **__: object) -> None:
+        flags.append(flag())
+
+    def flag() -> object:
+        return getattr(torch.backends.cuda.matmul, machine._FLAG)
+
+    flags: list[object] = []
+    before = flag()
+    monkeypatch.setattr(torch, "mm", note)
+    for precision in ("fp32", "tf32"):
+        MatrixProduct(torch.device("cpu"), precision, side=8)
+    assert flags == [machine._FP32, machine._TF32]
+    assert flag() == before
+
+
 def test_a_matrix_product_has_two_operations_for_each_entry_and_term(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    product = MatrixProduct(torch.device("cpu"), torch.float32, side=8)
+    product = MatrixProduct(torch.device("cpu"), "fp32", side=8)
     monkeypatch.setattr(product, "_time", lambda products: 0.25 * products)
     assert product.rate() == 2 * 8**3 / 0.25
 
@@ -215,6 +284,8 @@ def test_a_bench_for_people_names_device_versions_rates_and_phases() -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "infogan, preset mnist, in fp32 (train.precision)"
+    assert "2 turns of 16 images in 2 windows: median (quartiles)" in lines[4]
+    assert "    the turn's share of fp32 matrix products: " in result.stdout
     starts = [" ".join(line.split()[:2]) for line in lines[1:]]
     for start in ("device CPU,", "versions Python", "timed 2", "memory"):
         assert any(each.startswith(start) for each in starts), start

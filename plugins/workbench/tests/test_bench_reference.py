@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-SCRIPTS = ("reference", "alternation", "pair", "overhead", "side_by_side", "variants")
+SCRIPTS = (
+    "reference",
+    "alternation",
+    "pair",
+    "overhead",
+    "side_by_side",
+    "variants",
+    "data",
+    "plan",
+)
 SMALL = ["train.batch_size=8", "train.precision=fp32", "data.limit=100"]
 
 
@@ -90,6 +99,50 @@ def test_the_overhead_is_told_and_kept(
     printed = json.loads(capsys.readouterr().out)
     assert printed["environment"] == kept["environment"]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_report_is_timed_once_the_turn_before_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import overhead
+
+    happened: list[str] = []
+    pair = small_pair()
+    monkeypatch.setattr(overhead, "REPORTS", 1)
+    monkeypatch.setattr(pair.trainer, "turn", lambda: happened.append("turn"))
+    monkeypatch.setattr(overhead, "synchronise", lambda device: happened.append("wait"))
+    monkeypatch.setattr(overhead, "broken", lambda *_: happened.append("report"))
+    overhead.time_report(pair)
+    assert happened == ["turn", "wait", "report"]
+
+
+@pytest.mark.slow
+def test_streamed_and_decoded_trainings_are_timed_in_turn_each_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import alternation
+    import data
+
+    waits: list[str] = []
+    monkeypatch.setattr(data, "UNCOUNTED", 1)
+    monkeypatch.setattr(alternation, "synchronise", lambda device: waits.append(device.type))
+    found = data.compare_training("mnist", small=True, turns=1, rounds=1)
+    assert len(waits) == 2 * 2 * 2, "before and behind what is not counted and what is, of both"
+    assert found["share"] > 0
+    assert found["environment"]["device_name"] == "CPU, 1 thread"
+    assert {"torch", "ganzoo"} <= found["environment"]["versions"].keys()
+
+
+@pytest.mark.slow
+def test_a_part_of_the_variants_has_a_file_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import alternation
+    import variants
+
+    monkeypatch.setattr(alternation, "RESULTS", tmp_path)
+    run(variants, "--only", "unfused")
+    assert [path.name for path in tmp_path.iterdir()] == ["variants-cpu-fp32-1-unfused.json"]
 
 
 @pytest.mark.slow

@@ -7,32 +7,27 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from pretended_sweeps import (
+    DCGAN,
+    behave,
+    calls,
+    pretend_trainings,
+    send_once_there,
+    started,
+    sweep,
+)
 from small_runs import SMALL, given
 
-from ganzoo import task
 from ganzoo.claim import claimed
 from ganzoo.cli import cli
-from ganzoo.data import decoding
-from ganzoo.discovery import discover
-from ganzoo.layers import Assignment
-from ganzoo.plan import Request
-from ganzoo.registry import Registry
-from ganzoo.settings import to_toml
-from ganzoo_workbench.sweep import machine, planning, workers
-from ganzoo_workbench.sweep.machine import Machine
+from ganzoo_workbench.sweep import machine, workers
 from ganzoo_workbench.sweep.workers import last_words
 
-if TYPE_CHECKING:
-    from click.testing import Result
-
-WORKER = Path(__file__).with_name("programs") / "sweep_worker.py"
 IDEA = """
 from ganzoo import hookimpl
 
@@ -40,7 +35,6 @@ from ganzoo import hookimpl
 def ganzoo_losses():
     return []
 """
-DCGAN = ["dcgan", "--steps", "5", *given(SMALL)]
 
 
 @pytest.fixture(autouse=True)
@@ -50,39 +44,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the program of the tests stand for accelerate's launcher; two cores are there."""
-    monkeypatch.setattr(workers, "MODULE", [sys.executable, str(WORKER)])
-    monkeypatch.setattr(machine, "allowed_cores", lambda: 2)
-    assignments = [Assignment.parse(text) for text in (*SMALL, "train.steps=5")]
-    plan = task.make_checked_plan(
-        Request("dcgan", assignments=assignments), Registry(discover(environ={}))
-    )
-    (tmp_path / "settings.toml").write_text(to_toml(plan.settings))
-    behave()
-    return tmp_path
-
-
-def behave(**of_seed: str) -> None:
-    """Say what the program does for each seed, such as ``s1="crash"``; else it finishes."""
-    told = {seed.removeprefix("s"): what for seed, what in of_seed.items()}
-    Path("behaviour.json").write_text(json.dumps(told))
-
-
-def sweep(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["sweep", *arguments], prog_name="ganzoo")
-
-
-def calls() -> list[dict[str, Any]]:
-    """What was started since the last look."""
-    path = Path("calls.jsonl")
-    lines = path.read_text().splitlines() if path.exists() else []
-    path.unlink(missing_ok=True)
-    return [json.loads(line) for line in lines]
-
-
-def started() -> list[str]:
-    """The folders of the runs that were started since the last look, in order of their names."""
-    return sorted(Path(call["own"][call["own"].index("--out") + 1]).name for call in calls())
+    return pretend_trainings(tmp_path, monkeypatch)
 
 
 def names_in(folder: str) -> list[str]:
@@ -249,15 +211,6 @@ def test_json_tells_runs_failures_and_the_comparison(pretend: Path) -> None:
     assert document["comparison"]["scores"]["sharpness"]["groups"][0]["mean"] == 0.5
 
 
-def send_once_there(path: Path, number: signal.Signals) -> None:
-    def wait_and_send() -> None:
-        while not path.exists():
-            time.sleep(0.05)
-        os.kill(os.getpid(), number)
-
-    threading.Thread(target=wait_and_send).start()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_runs_save_and_says_how_to_go_on(
@@ -301,34 +254,6 @@ def test_a_worker_that_has_just_ended_can_be_stopped_on_macos(
     worker.stop()
     while not worker.has_ended():
         time.sleep(0.01)
-
-
-def test_images_are_decoded_before_the_first_run_starts(
-    pretend: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-    monkeypatch.setattr(planning, "decode", lambda source, _: order.append(source.name))
-    monkeypatch.setattr(
-        "ganzoo_workbench.sweep.conducting.LocalWorker",
-        lambda job, share: order.append(job.name) or workers.LocalWorker(job, share),
-    )
-    limits = ["--set", "data.limit=100,200"]
-    small = [word for word in DCGAN if "limit" not in word]
-    words = [word for at, word in enumerate(small) if small[at : at + 2] != ["--set", "--set"]]
-    result = sweep(*words, *limits, "--set", "model.slope=0.1,0.2", "--seeds", "0", "--out", "x")
-    assert order[:2] == ["mnist", "mnist"], "one array for each limit"
-    assert len(order) == 6, result.output
-
-
-def test_what_was_decoded_is_what_a_run_finds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pretend: Path
-) -> None:
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    assert sweep(*DCGAN, "--seeds", "0", "--out", "x").exit_code == 0
-    assignments = [Assignment.parse(text) for text in SMALL]
-    plan = task.make_checked_plan(Request("dcgan", assignments=assignments), Registry(discover()))
-    monkeypatch.setattr(decoding, "_build", None)
-    assert len(decoding.decode(plan.source, plan.settings.data)) == 200
 
 
 def test_two_sweeps_in_one_folder_are_refused(pretend: Path) -> None:
@@ -399,44 +324,6 @@ def test_a_launcher_around_a_sweep_is_refused(monkeypatch: pytest.MonkeyPatch) -
     result = sweep("dcgan", "--seeds", "0")
     assert result.exit_code == 2
     assert "ganzoo sweep starts its own processes" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("given_machine", "runs", "jobs", "threads", "devices"),
-    [
-        (Machine(8), 3, 3, 2, [None] * 3),
-        (Machine(2), 10, 2, 1, [None] * 2),
-        (Machine(1), 1, 1, 1, [None]),
-        (Machine(16, ("0",), "cuda"), 10, 1, 16, ["0"]),
-        (Machine(16, ("2", "5"), "cuda"), 10, 2, 8, ["2", "5"]),
-        (Machine(8, (), "mps"), 10, 1, 8, [None]),
-    ],
-)
-def test_a_machine_is_shared_without_more_threads_than_cores(
-    given_machine: Machine, runs: int, jobs: int, threads: int, devices: list[str | None]
-) -> None:
-    assert given_machine.jobs_for(runs) == jobs
-    shares = given_machine.shares(jobs)
-    assert [share.threads for share in shares] == [threads] * jobs
-    assert [share.device for share in shares] == devices
-
-
-def test_several_runs_on_a_gpu_are_said_to_be_unmeasured() -> None:
-    gpus = Machine(16, ("0", "1"), "cuda")
-    assert [share.device for share in gpus.shares(4)] == ["0", "1", "0", "1"]
-    assert "not measured" in gpus.describe(4)
-    assert "not measured" not in gpus.describe(2)
-    assert gpus.shares(4)[1].launcher()[-4:] == ["--gpu_ids", "1", "-m", "ganzoo"]
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
-def test_cores_that_a_process_may_not_use_do_not_count() -> None:
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(before)})
-        assert Machine.here().cores == 1
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @pytest.mark.parametrize(

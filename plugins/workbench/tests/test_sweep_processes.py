@@ -8,18 +8,34 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from small_runs import SMALL, given
 
-from ganzoo.claim import claimed
 from ganzoo.counting import counted
 from ganzoo_workbench.sweep.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 pytestmark = pytest.mark.slow
 
 SWEEP = ["sweep", "dcgan", "--seeds", "0-1", "--jobs", "2", "--out", "x"]
+RUNS = [Path("x/seed-0"), Path("x/seed-1")]
 SETTINGS = given([*SMALL, "train.report_every=5"])
+CLUMSY = """
+import os
+from pathlib import Path
+from ganzoo import hookimpl
+
+@hookimpl
+def ganzoo_observers(run):
+    if run.settings.train.seed == 1 and not Path("mended").exists():
+        print("error: this seed is not to be watched", flush=True)
+        os._exit(1)
+    return []
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +43,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, plugins: Sequence[str] = ()) -> subprocess.Popen[str]:
+    files = [word for file in plugins for word in ("--plugin", file)]
     return subprocess.Popen(
-        [sys.executable, "-m", "ganzoo", *SWEEP, *SETTINGS, *arguments],
+        [sys.executable, "-m", "ganzoo", *files, *SWEEP, *SETTINGS, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -42,37 +59,53 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def test_seeds_are_trained_and_compared_though_one_fails_at_first() -> None:
-    code, _, stderr = ended(start("--steps", "3", "--seeds", "0"))
-    assert code == 0, stderr
-    with claimed(Path("x/seed-1")):
-        code, stdout, stderr = ended(start("--steps", "3"))
+    Path("clumsy.py").write_text(CLUMSY)
+    code, stdout, stderr = ended(start("--steps", "3", plugins=["clumsy.py"]))
     assert code == 1, stderr
-    assert "  runs      1 new, 1 finished\n" in stdout
     assert "1 of 2 runs in x are finished.\nfailed: seed-1\n" in stdout
-    assert "\n  error: x/seed-1 is being trained by another process\n" in stdout
+    assert "\n  error: this seed is not to be watched\n" in stdout
     assert "\n  x/logs/seed-1.log\n" in stdout
-    code, stdout, stderr = ended(start("--steps", "3"))
+    Path("mended").touch()
+    code, stdout, stderr = ended(start("--steps", "3", plugins=["clumsy.py"]))
     assert code == 0, stderr
+    assert "1 finished\n" in stdout
     assert "A  x/seed-0  seed 0\n   x/seed-1  seed 1\nThere is no score to compare." in stdout
     environment = json.loads(Path("x/seed-1/environment.json").read_text())
     threads = max(Machine.here().cores // 2, 1)
     assert environment["device_name"] == f"CPU, {counted(threads, 'thread')}"
 
 
-def test_ctrl_c_saves_every_run_and_the_same_command_goes_on() -> None:
-    process = start("--steps", "300")
-    runs = [Path("x/seed-0"), Path("x/seed-1")]
+def start_and_report(steps: str) -> subprocess.Popen[str]:
+    """A sweep whose runs have all reported."""
+    process = start("--steps", steps)
     deadline = time.monotonic() + 200
-    while not all((run / "metrics.jsonl").exists() for run in runs):
+    while not all((run / "metrics.jsonl").exists() for run in RUNS):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+def test_runs_that_a_killed_sweep_left_are_waited_for() -> None:
+    process = start_and_report("300")
+    process.kill()
+    process.wait()
+    code, stdout, stderr = ended(start("--steps", "300"))
+    assert code == 0, stderr
+    assert "2 of 2 runs in x are finished.\n" in stdout
+    for run in RUNS:
+        assert f"  waiting   {run.name}  another process trains it already\n" in stderr
+        assert '"continued"' not in (run / "events.jsonl").read_text()
+
+
+def test_ctrl_c_saves_every_run_and_the_same_command_goes_on() -> None:
+    process = start_and_report("300")
     process.send_signal(signal.SIGINT)
     code, stdout, stderr = ended(process)
     assert code == 128 + signal.SIGINT, stderr
     assert "0 of 2 runs in x are finished.\n" in stdout
     assert "Go on with what is not, by the same command again:\n  ganzoo sweep dcgan" in stdout
-    for run in runs:
+    for run in RUNS:
         step = json.loads((run / "model/config.json").read_text())["step"]
         assert 0 < step < 300
         assert (run / f"checkpoints/step-{step:06d}/manifest.json").exists()
@@ -81,5 +114,5 @@ def test_ctrl_c_saves_every_run_and_the_same_command_goes_on() -> None:
     assert code == 0, stderr
     assert "  runs      2 to continue\n" in stdout
     assert "2 of 2 runs in x are finished.\n" in stdout
-    for run in runs:
+    for run in RUNS:
         assert '"continued"' in (run / "events.jsonl").read_text()

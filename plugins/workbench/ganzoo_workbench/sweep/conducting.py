@@ -13,6 +13,7 @@ from ganzoo.errors import UserError
 from ganzoo.run import writing
 from ganzoo.scoring import quick_metrics
 from ganzoo.signals import stop_signals
+from ganzoo_workbench.sweep.another import Another, is_held
 from ganzoo_workbench.sweep.folder import Entry, Sweep, SweepFolder
 from ganzoo_workbench.sweep.grid import STEPS
 from ganzoo_workbench.sweep.machine import Machine
@@ -92,13 +93,13 @@ class PreparedSweep:
             stack.enter_context(claimed(self.folder.path))
             if choose_folder(self.planned, self.folder, self.registry)[1] != self.sweep:
                 raise UserError(f"{self.folder.path} has been extended just now", hint="Try again.")
-            self.planned.decode()
+            stack.enter_context(self.planned.decoded())
             cluster = self._cluster()
             # Before any job begins: a job without a record would be nobody's.
             self.folder.write(self.sweep)
             received = stack.enter_context(stop_signals())
-            start, slots = self._workers(pending, cluster)
             by_name = {run.entry.name: run for run in pending}
+            start, slots = self._workers(by_name, cluster)
             progress = Progress(
                 {name: run.steps for name, run in by_name.items()},
                 {name: min(run.standing.step, run.steps) for name, run in by_name.items()},
@@ -124,18 +125,27 @@ class PreparedSweep:
         return Cluster(self.folder.jobs, self.cluster, self.jobs)
 
     def _workers(
-        self, pending: list[PlannedRun], cluster: Cluster | None
+        self, pending: Mapping[str, PlannedRun], cluster: Cluster | None
     ) -> tuple[Callable[[Job, int], Worker], int]:
         """What starts a job in a slot, and the number of slots."""
-        if cluster is None:
-            shares = self.machine.shares(self.jobs)
-            return lambda job, slot: LocalWorker(job, shares[slot]), self.jobs
-        watched = cluster.submit([self._job(run) for run in pending])
-        return lambda job, _: watched[job.name], len(pending)
+        if cluster is not None:
+            watched = cluster.submit([self._job(run) for run in pending.values()])
+            return lambda job, _: watched[job.name], len(pending)
+        shares = self.machine.shares(self.jobs, streams=self.planned.streams)
+
+        def start(job: Job, slot: int) -> Worker:
+            run = pending[job.name]
+            folder = self.folder.run(run.entry)
+            if is_held(folder):
+                return Another(job, folder)
+            return LocalWorker(self._job(run), shares[slot])
+
+        return start, self.jobs
 
     def _job(self, run: PlannedRun) -> Job:
+        """What is left to do of a run, looked at anew, for another process may have had it."""
         place, log = self.folder.run(run.entry), self.folder.log(run.entry)
-        if run.standing.stage is Stage.UNSCORED:
+        if self._stage(run.entry, run.steps) is Stage.UNSCORED:
             metrics = [offer.qualified for offer in quick_metrics(self.registry)]
             named = [word for metric in metrics for word in ("--metric", metric)]
             plugins = [word for file in self.base.plugins for word in ("--plugin", str(file))]

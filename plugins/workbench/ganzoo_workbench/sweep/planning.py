@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.claim import is_unused
-from ganzoo.data import decode
+from ganzoo.data import decode, open_source
 from ganzoo.data.columns import Rows
+from ganzoo.data.splits import same_split
 from ganzoo.errors import UserError
 from ganzoo.launch import refuse
 from ganzoo.layers import Assignment, dotted, leaves, value_at
 from ganzoo.plan import Request, make_plan
 from ganzoo.resume import MAY_DIFFER, refuse_differences
+from ganzoo.scoring import quick_metrics
 from ganzoo.settings import resolve
 from ganzoo.task import make_checked_plan
 from ganzoo_workbench.sweep.folder import default_folders, extended
 from ganzoo_workbench.sweep.grid import SEED, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ganzoo.data import Source
     from ganzoo.plan import Plan
@@ -50,13 +53,33 @@ class PlannedGrid:
     cells: tuple[PlannedCell, ...]
     sources: tuple[tuple[Source, DataSettings], ...]
     """All images that some run needs decoded, each once."""
+    tests: tuple[tuple[Source, DataSettings], ...]
+    """Test splits that the scores at the end of a run may read, each once."""
     notes: tuple[str, ...]
     """What was chosen for the user, a sentence each."""
 
-    def decode(self) -> None:
-        """Decode all images, so that the workers find them in the cache. Raises UserError."""
-        for source, settings in self.sources:
-            decode(source, settings)
+    @property
+    def streams(self) -> bool:
+        """Whether some run streams, and leaves it open how many processes decode for it."""
+        opened = [
+            data
+            for each in self.cells
+            for data in (each.settings.data, *each.settings.further.values())
+        ]
+        return any(data.stream and data.workers is None for data in opened)
+
+    @contextmanager
+    def decoded(self) -> Iterator[None]:
+        """Decode all images, and keep them in the cache, where workers find them, for the block.
+
+        Raises UserError for images that some run cannot be trained without.
+        """
+        held = [decode(source, settings) for source, settings in self.sources]
+        for source, settings in self.tests:
+            with suppress(UserError):  # a run does without its scores, which say why
+                held.append(decode(source, settings))
+        yield
+        del held  # until here each was mapped, which keeps the next one from taking its place
 
 
 def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) -> PlannedGrid:
@@ -71,6 +94,7 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
     refuse(os.environ)
     planned: dict[tuple[Assignment, ...], Settings] = {}
     sources: dict[str, tuple[Source, DataSettings]] = {}
+    tests: dict[str, tuple[Source, DataSettings]] = {}
     notes: dict[str, None] = {}
     for cell in grid.cells():
         if cell.assignments in planned:
@@ -79,19 +103,14 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
         _refuse_equal(planned, plan.settings, cell)
         opened = [(plan.source, plan.settings.data)]
         opened += [(each, plan.settings.further[name]) for name, each in plan.further.items()]
-        sources.update(
-            {
-                repr((each.fingerprint, about)): (each, about)
-                for each, about in opened
-                if isinstance(each.content, Rows) and not about.stream
-            }
-        )
+        sources |= _to_decode(opened)
+        tests |= _to_decode(_test_split(plan.settings.data, registry))
         notes.update(dict.fromkeys(plan.notes))
         planned[cell.assignments] = plan.settings
     cells = tuple(
         PlannedCell(cell, _seeded(planned[cell.assignments], cell.seed)) for cell in grid.cells()
     )
-    return PlannedGrid(cells, tuple(sources.values()), tuple(notes))
+    return PlannedGrid(cells, tuple(sources.values()), tuple(tests.values()), tuple(notes))
 
 
 def choose_folder(
@@ -140,6 +159,28 @@ def _plan(cell: Cell, base: Base, registry: Registry, *, here: bool) -> Plan:
         if not cell.varied:
             raise
         raise UserError(f"with {cell.pairs}: {error.what}", hint=error.hint) from error
+
+
+def _to_decode(
+    opened: Sequence[tuple[Source, DataSettings]],
+) -> dict[str, tuple[Source, DataSettings]]:
+    """Those that are decoded to one array, each under what it is known by."""
+    return {
+        repr((source.fingerprint, source.split, settings)): (source, settings)
+        for source, settings in opened
+        if isinstance(source.content, Rows) and not settings.stream
+    }
+
+
+def _test_split(data: DataSettings, registry: Registry) -> list[tuple[Source, DataSettings]]:
+    """The test split, if it is another one that is there, and scores at a run's end may read it."""
+    if same_split(data.test_split, data.split) or not quick_metrics(registry):
+        return []
+    try:
+        source = open_source(data, registry, data.test_split)
+    except UserError:  # scores do without, or say so
+        return []
+    return [(source, replace(data, limit=None))]  # which is of the training split alone
 
 
 def _refuse_equal(

@@ -59,10 +59,12 @@ class Progress:
             self._names = tqdm(total=0, bar_format="{desc}", position=1, leave=False, **look)
             self._show()
 
-    def started(self, name: str) -> None:
-        """A run was started."""
+    def started(self, name: str, *, ours: bool = True) -> None:
+        """A run was started, or another process is found to train it."""
         self._under_way[name] = time.monotonic()
-        if self._bar is None:
+        if not ours:
+            self._say("waiting", f"{name}  another process trains it already")
+        elif self._bar is None:
             self._say("started", name)
         self._show()
 
@@ -76,14 +78,17 @@ class Progress:
 
     def failed(self, failure: Failure) -> None:
         """A run has failed."""
-        self._under_way.pop(failure.name)
+        self._under_way.pop(failure.name, None)  # it may never have been started
         self._say("failed", f"{failure.name}  {failure.why}")
         self._show()
 
-    def stopped(self, name: str) -> None:
-        """A run has saved and ended because it was told to."""
+    def stopped(self, name: str, *, ours: bool = True) -> None:
+        """A run has saved and ended because it was told to; one that is not ours goes on."""
         self._under_way.pop(name)
-        self._say("stopped", f"{name}  at turn {self._turns_of(name):,}")
+        if ours:
+            self._say("stopped", f"{name}  at turn {self._turns_of(name):,}")
+        else:
+            self._say("left", f"{name}  to the process that trains it")
         self._show()
 
     def stopping(self, number: signal.Signals) -> None:

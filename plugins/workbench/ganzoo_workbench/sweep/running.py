@@ -53,8 +53,9 @@ def work_through(
     """Start every job as soon as one of the ``slots``, numbered from 0, is free; wait for all.
 
     After a signal has been ``received`` no job is started, and those under way are told to save and
-    end. What a job has done is asked of ``is_done``, for a launcher's exit code tells little. The
-    ``pause`` between two looks at the workers is in seconds.
+    end. What a job has done is asked of ``is_done``, for a launcher's exit code tells little; a
+    worker that is not ours may leave it undone, and it is started then. The ``pause`` between two
+    looks at the workers is in seconds.
     """
     waiting, ending = list(jobs), Ending()
     under_way: dict[int, Worker] = {}
@@ -66,18 +67,17 @@ def work_through(
                 _stop(under_way)
             for slot in range(slots):
                 if slot in under_way and under_way[slot].has_ended():
-                    _close(under_way.pop(slot), is_done, progress, ending)
+                    undone = _close(under_way.pop(slot), is_done, progress, ending)
+                    waiting = [*undone, *waiting]
                 if slot not in under_way and waiting and not received:
                     job = waiting.pop(0)
-                    progress.started(job.name)
                     try:
                         under_way[slot] = start(job, slot)
                     except OSError as error:
-                        _fail(
-                            Failure(job.name, f"cannot be started: {error}", job.log),
-                            progress,
-                            ending,
-                        )
+                        why = f"cannot be started: {error}"
+                        _fail(Failure(job.name, why, job.log), progress, ending)
+                    else:
+                        progress.started(job.name, ours=under_way[slot].ours)
             progress.look()
             if under_way:
                 time.sleep(pause)
@@ -93,14 +93,18 @@ def _stop(under_way: Mapping[int, Worker]) -> None:
 
 def _close(
     worker: Worker, is_done: Callable[[Job], bool], progress: Progress, ending: Ending
-) -> None:
+) -> list[Job]:
+    """Tell how a worker ended, and give its job if it is to be started again."""
     name = worker.job.name
     if is_done(worker.job):
         progress.finished(name)
     elif ending.stopped_by is not None:
-        progress.stopped(name)
+        progress.stopped(name, ours=worker.ours)
+    elif not worker.ours:
+        return [worker.job]
     else:
         _fail(Failure(name, worker.last_words(), worker.log), progress, ending)
+    return []
 
 
 def _fail(failure: Failure, progress: Progress, ending: Ending) -> None:

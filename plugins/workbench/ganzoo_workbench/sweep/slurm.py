@@ -91,6 +91,8 @@ class Cluster:
 class ClusterWorker:
     """A job on a cluster."""
 
+    ours = True
+
     def __init__(self, job: Job, submitted: Any) -> None:
         self.job = job
         self.submitted = submitted

@@ -27,7 +27,7 @@ _LABEL = 12
 
 def heading(sweep: PreparedSweep) -> Iterator[str]:
     """What will be run, where, and how much of it at once."""
-    settings = sweep.planned.cells[0].settings
+    settings, streams = sweep.planned.cells[0].settings, sweep.planned.streams
     grid = sweep.grid
     size = counted(len(sweep.runs), "run")
     if grid.varied:
@@ -40,7 +40,7 @@ def heading(sweep: PreparedSweep) -> Iterator[str]:
     told = ", ".join(f"{stages[stage]} {stage.value}" for stage in Stage if stages[stage])
     yield from _row("runs", told)
     if sweep.cluster is None:
-        yield from _row("workers", sweep.machine.describe(sweep.jobs))
+        yield from _row("workers", sweep.machine.describe(sweep.jobs, streams=streams))
     else:
         yield from _row("workers", f"SLURM jobs, {sweep.jobs} at once at most")
     for note in sweep.planned.notes:
@@ -49,10 +49,11 @@ def heading(sweep: PreparedSweep) -> Iterator[str]:
 
 def plan_json(sweep: PreparedSweep) -> str:
     """What would be run, as JSON."""
+    shares = sweep.machine.shares(sweep.jobs, streams=sweep.planned.streams)
     document = {
         "folder": str(sweep.folder.path),
         "jobs": sweep.jobs,
-        "threads": sweep.machine.shares(sweep.jobs)[0].threads,
+        "threads": shares[0].threads,
         "settings": sweep.sweep.shared,
         "runs": [_run_json(sweep, place) for place in range(len(sweep.runs))],
     }

@@ -41,6 +41,8 @@ class Worker(Protocol):
     """A job under way, wherever that is."""
 
     job: Job
+    ours: bool
+    """Whether this sweep started it."""
 
     @property
     def log(self) -> Path:
@@ -67,6 +69,8 @@ class Share:
     threads: int
     device: str | None = None
     """The GPU, as ``CUDA_VISIBLE_DEVICES`` names it; None if there is none to choose."""
+    decoders: int = 0
+    """Processes that decode for it, if it streams and ``data.workers`` is left out."""
 
     def launcher(self) -> list[str]:
         """The command that launches one process, up to the words of ``ganzoo``."""
@@ -82,9 +86,17 @@ class Share:
             *("-m", "ganzoo"),
         ]
 
+    def environment(self) -> dict[str, str]:
+        """What the processes of a worker are told of it."""
+        from ganzoo.data.streamed import DECODERS
+
+        return {"OMP_NUM_THREADS": str(self.threads), DECODERS: str(self.decoders)}
+
 
 class LocalWorker:
     """A job in processes of this machine."""
+
+    ours = True
 
     def __init__(self, job: Job, share: Share) -> None:
         """Start it. Raises OSError."""
@@ -97,7 +109,7 @@ class LocalWorker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(share.threads)},
+                env={**os.environ, **share.environment()},
                 # Ctrl-C in a terminal goes to its whole group, and the launcher dies of it.
                 start_new_session=True,
             )

@@ -23,7 +23,8 @@ def main(words: list[str]) -> None:
     folder = Path(own[own.index("eval") + 1] if "eval" in own else own[own.index("--out") + 1])
     seed = folder.name.removeprefix("seed-").partition(",")[0]
     behaviour = json.loads(Path("behaviour.json").read_text()).get(seed, "finish")
-    call = {"own": own, "launcher": launcher, "threads": os.environ["OMP_NUM_THREADS"]}
+    told = {"threads": os.environ["OMP_NUM_THREADS"], "decoders": os.environ["GANZOO_DECODERS"]}
+    call = {"own": own, "launcher": launcher, **told}
     with Path("calls.jsonl").open("a") as file:
         file.write(json.dumps(call) + "\n")
     if "eval" in own:
