@@ -25,7 +25,7 @@ from ganzoo.plugins import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
 GROUP = "ganzoo.plugins"
@@ -149,7 +149,12 @@ def admit_file(plugins: Plugins, file: Path) -> None:
 def invocation(plugins: Plugins) -> str:
     """How the command is called with the plugins that are files: ``ganzoo --plugin idea.py``."""
     files = [record.source for record in plugins.loaded if record.distribution == FILE]
-    return " ".join(["ganzoo", *(f"--plugin {quote(file)}" for file in files)])
+    return " ".join(map(quote, words_with(files)))
+
+
+def words_with(files: Iterable[str]) -> list[str]:
+    """The words by which the command begins with these plugins that are files."""
+    return ["ganzoo", *(word for file in files for word in ("--plugin", file))]
 
 
 def _file_module(file: Path) -> ModuleType:

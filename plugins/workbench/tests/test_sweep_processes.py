@@ -38,6 +38,23 @@ def ganzoo_observers(run):
 """
 
 
+PATIENT = """
+import time
+from pathlib import Path
+from ganzoo import hookimpl
+from ganzoo.reporting import Observer
+
+class Patient(Observer):
+    def reported(self, record):
+        while not Path("go").exists():
+            time.sleep(0.05)
+
+@hookimpl
+def ganzoo_observers(run):
+    return [Patient()]
+"""
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -75,9 +92,9 @@ def test_seeds_are_trained_and_compared_though_one_fails_at_first() -> None:
     assert environment["device_name"] == f"CPU, {counted(threads, 'thread')}"
 
 
-def start_and_report(steps: str) -> subprocess.Popen[str]:
+def start_and_report(steps: str, plugins: Sequence[str] = ()) -> subprocess.Popen[str]:
     """A sweep whose runs have all reported."""
-    process = start("--steps", steps)
+    process = start("--steps", steps, plugins=plugins)
     deadline = time.monotonic() + 200
     while not all((run / "metrics.jsonl").exists() for run in RUNS):
         assert process.poll() is None, process.communicate()
@@ -87,14 +104,23 @@ def start_and_report(steps: str) -> subprocess.Popen[str]:
 
 
 def test_runs_that_a_killed_sweep_left_are_waited_for() -> None:
-    process = start_and_report("300")
+    Path("patient.py").write_text(PATIENT)
+    process = start_and_report("20", plugins=["patient.py"])
     process.kill()
     process.wait()
-    code, stdout, stderr = ended(start("--steps", "300"))
+    process = start("--steps", "20", plugins=["patient.py"])
+    assert process.stderr is not None
+    waited = {f"  waiting   {run.name}  another process trains it already\n" for run in RUNS}
+    for line in process.stderr:
+        waited.discard(line)
+        if not waited:
+            break
+    Path("go").touch()
+    code, stdout, stderr = ended(process)
+    assert not waited
     assert code == 0, stderr
     assert "2 of 2 runs in x are finished.\n" in stdout
     for run in RUNS:
-        assert f"  waiting   {run.name}  another process trains it already\n" in stderr
         assert '"continued"' not in (run / "events.jsonl").read_text()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.discovery import FILE
+from ganzoo.discovery import FILE, words_with
 from ganzoo.errors import in_one_line
 from ganzoo.files import plain_name
 from ganzoo.layers import parse_value, spell
@@ -92,8 +92,9 @@ def _ganzoo(run: RecordedRun) -> list[str]:
     """The command with the plugins that are files, by their names alone: as from their folder."""
     versions = run.environment.get("versions")
     names = sorted(versions) if isinstance(versions, Mapping) else []
-    files = [name.removeprefix(f"{FILE}:") for name in names if name.startswith(f"{FILE}:")]
-    return ["ganzoo", *(word for file in files for word in ("--plugin", file))]
+    return words_with(
+        name.removeprefix(f"{FILE}:") for name in names if name.startswith(f"{FILE}:")
+    )
 
 
 def _pair(path: tuple[str, ...], value: Any) -> str:
