@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.claim import claimed_if_free
 from ganzoo.discovery import discover
 from ganzoo.errors import UserError
 from ganzoo.layers import Assignment, spell
@@ -102,7 +103,8 @@ def train(
         raise SystemExit(128 + outcome.stopped_by)
     try:
         if task.tells:
-            scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
+            with claimed_if_free(folder.path):
+                scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
             for observer in outcome.observers:
                 observer.scored(scores)
     finally:

@@ -119,10 +119,8 @@ def _optimisers(
     ]
     optim: dict[str, OptimSettings] = {}
     for phase in phases:
-        # Phases that train the same networks share one optimiser, so the first one's settings hold.
-        twin = next((other for other in phases if other.trains == phase.trains), phase)
-        usual = given.get(twin.rates_of or "", OptimSettings())
-        optim[phase.name] = given.get(twin.name, usual)
+        twin = _first_of_its_optimiser(phase, phases)
+        optim[phase.name] = _effective(twin, phases, given)
         if twin is not phase and given.get(phase.name, optim[phase.name]) != optim[phase.name]:
             problems.append(
                 f"optim.{phase.name}: shares the optimiser of {twin.name}, "
@@ -131,3 +129,23 @@ def _optimisers(
     if problems:
         raise SettingsError("optimisers and phases do not fit:", problems)
     return optim
+
+
+def _first_of_its_optimiser(phase: Phase, phases: tuple[Phase, ...]) -> Phase:
+    """Phases that train the same networks share one optimiser; the settings of the first hold."""
+    return next(other for other in phases if other.trains == phase.trains)
+
+
+def _effective(
+    phase: Phase, phases: tuple[Phase, ...], given: Mapping[str, OptimSettings]
+) -> OptimSettings:
+    """What the settings say of a phase, or of the one whose rates it takes, or the defaults."""
+    followed: list[str] = []
+    while phase.name not in given and phase.rates_of is not None:
+        followed.append(phase.name)
+        source = next((other for other in phases if other.name == phase.rates_of), None)
+        if source is None or source.name in followed:
+            what = "is no other phase" if source is None else "takes them from it in turn"
+            raise UserError(f"phase {phase.name} has rates_of {phase.rates_of!r}, which {what}")
+        phase = _first_of_its_optimiser(source, phases)
+    return given.get(phase.name, OptimSettings())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import UserError
@@ -44,6 +44,15 @@ def claimed(path: Path, *, new: bool = False) -> Iterator[bool]:
         for each in missing:
             with suppress(OSError):  # not empty, as it is when all went well
                 each.rmdir()
+
+
+@contextmanager
+def claimed_if_free(path: Path) -> Iterator[None]:
+    """Hold the folder ``path`` for the time of the block, unless somebody else does or it fails."""
+    with ExitStack() as stack:
+        with suppress(UserError, OSError):
+            stack.enter_context(claimed(path))
+        yield
 
 
 def is_unused(path: Path) -> bool:

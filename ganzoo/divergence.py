@@ -25,18 +25,22 @@ def broken(tensors: Mapping[str, Tensor], accelerator: Accelerator) -> list[str]
     All ranks give the same names, and get the same answer. Each tensor is reduced to two numbers
     where it is; all are fetched at once, which waits for the device.
     """
-    filled = {name: tensor.detach() for name, tensor in tensors.items() if tensor.numel()}
+    numbers = {name: _real(tensor.detach()) for name, tensor in tensors.items()}
+    filled = {name: tensor for name, tensor in numbers.items() if tensor.numel()}
     if not filled:
         return []
     # The smallest and the largest: no finite numbers as soon as one element is none.
-    ends = [torch.stack(torch.aminmax(_real(tensor))).float() for tensor in filled.values()]
+    ends = [torch.stack(torch.aminmax(tensor)).float() for tensor in filled.values()]
     flags = (~torch.stack(ends).isfinite().all(dim=1)).float()
     flags = accelerator.reduce(flags, reduction="sum")
     return [name for name, flag in zip(filled, flags.tolist(), strict=True) if flag]
 
 
 def _real(tensor: Tensor) -> Tensor:
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    """Its elements as real numbers."""
+    if tensor.is_sparse:
+        tensor = tensor.coalesce().values()
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def describe(names: Sequence[str], step: int) -> str:

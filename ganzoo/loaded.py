@@ -20,7 +20,7 @@ from ganzoo.data import (
     open_source,
     sample,
 )
-from ganzoo.data.splits import same_split
+from ganzoo.data.splits import same_split, share_a_split
 from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG
@@ -187,7 +187,7 @@ class Loaded:
                 source = open_source(settings, self.registry, settings.test_split)
             except MissingSplitError:
                 return None
-            if _share_a_split(source.split, settings.split):
+            if share_a_split(source.split, settings.split):
                 return None
         if not same_split(name, source.split):
             name = f"{name} ({source.split})"
@@ -276,15 +276,6 @@ def model_folder(folder: Path) -> Path:
     raise UserError(
         f"{folder} holds no exported model",
         hint="It needs a model/ folder; a run writes it with its first checkpoint.",
-    )
-
-
-def _share_a_split(one: str, other: str) -> bool:
-    """Whether two names of splits, each joined of several perhaps, have one in common."""
-    return any(
-        same_split(part.strip(), another.strip())
-        for part in one.split("+")
-        for another in other.split("+")
     )
 
 

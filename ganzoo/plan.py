@@ -83,10 +83,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     settings = shareable(settings)
     infos = {name: _describe_data(settings.further[name], each) for name, each in further.items()}
     info = replace(_describe_data(settings.data, source), further=infos)
-    assembly = assemble(settings, info)
-    # What a phase trains by belongs to the recipe, whoever said it.
-    settings = replace(settings, optim=assembly.optim)
-    return Plan(settings, source, assembly, further, tuple(notes))
+    return Plan(settings, source, assemble(settings, info), further, tuple(notes))
 
 
 def _check_rendered(settings: Settings, source: Source, registry: Registry) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate.utils import broadcast_object_list
-from torch import nn
 
 from ganzoo.claim import TakenError, claimed
 from ganzoo.data import open_source
@@ -20,7 +19,7 @@ from ganzoo.memory import told_when_full
 from ganzoo.plan import Plan, Request, make_plan
 from ganzoo.resume import check_out, continue_request, refuse_hopeless, refuse_links
 from ganzoo.run import Run, decode_once, train, writing
-from ganzoo.schema import DataSettings
+from ganzoo.schema import DataSettings, TrainSettings
 from ganzoo.tracking import refuse_absent
 
 if TYPE_CHECKING:
@@ -66,25 +65,7 @@ def prepare(
     if out is None or not RunFolder(out).is_run():
         _refuse_missing_split(plan.settings.data, registry)
     started = launch(settings.precision, settings.batch_size, _second_order(plan))
-    _refuse_lone_images(plan, started)
     return Task(registry, plan, started, out, resumes=run is not None)
-
-
-def _refuse_lone_images(plan: Plan, started: Launch) -> None:
-    """Raise UserError if a process has one image a turn, and a network normalises over the batch.
-
-    Layers over maps find enough to normalise over within one image, dense ones do not.
-    """
-    train, processes = plan.settings.train, started.accelerator.num_processes
-    if train.batch_size > processes or (train.sync_batchnorm and processes > 1):
-        return
-    for name, network in plan.assembly.networks.items():
-        if any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
-            raise UserError(
-                f"train.batch_size {train.batch_size} is one image for each process, over which "
-                f"BatchNorm in the network {name} cannot normalise",
-                hint=f"Take {2 * processes} or more.",
-            )
 
 
 def make_checked_plan(request: Request, registry: Registry) -> Plan:
@@ -107,7 +88,12 @@ def execute(
     Raises UserError if another training has the folder, or had it since the task was prepared, and
     if there is too little memory.
     """
-    with _own_folder(task) as (folder, notes), told_when_full(task.plan.settings.train):
+    train_settings = task.plan.settings.train
+    with (
+        _own_folder(task) as (folder, notes),
+        told_when_full(train_settings),
+        _told_when_alone(train_settings),
+    ):
         images, further = decode_once(task.plan, task.launch)
         remarks = [
             *notes,
@@ -125,6 +111,21 @@ def execute(
             invite=_plugin_observers,
         )
     return folder, outcome
+
+
+@contextmanager
+def _told_when_alone(settings: TrainSettings) -> Iterator[None]:
+    """Turn torch's refusal to normalise over a single value into one line."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Expected more than 1 value per channel"):
+            raise
+        raise UserError(
+            f"train.batch_size {settings.batch_size} leaves a process with one image a turn, and a "
+            "network cannot normalise over that",
+            hint="Take two images or more for each process.",
+        ) from error
 
 
 def _second_order(plan: Plan) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 from pyarrow import parquet
-from small_images import encoded, load, picture, write
+from small_images import encoded, load, picture, png, write
 
 from ganzoo import UserError
 from ganzoo.data import (
@@ -240,3 +243,21 @@ def test_limit_counts_training_images_only(tmp_path, registry):
     settings = DataSettings(name=str(tmp_path / "photos"), limit=3)
     assert len(decode(open_source(settings, registry, "train"), settings)) == 3
     assert len(decode(open_source(settings, registry, "test"), settings)) == 5
+
+
+def test_what_is_kept_of_earlier_states_of_a_folder_goes_a_day_after_its_last_use(
+    tmp_path, registry, caches
+):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    table = pa.table({"img": [{"bytes": png(value)} for value in (1, 2)]})
+    states = []
+    for number in range(3):
+        parquet.write_table(table, folder / f"{number}.parquet")
+        load(folder, registry)
+        [new] = {*(caches / "datasets").glob("ganzoo-*/*/")} - {*states}
+        states.append(new)
+    for state, days in zip(states, (2, 0.5, 2), strict=True):
+        os.utime(state, (time.time() - days * 24 * 3600,) * 2)
+    load(folder, registry)
+    assert [state.exists() for state in states] == [False, True, True]

@@ -164,3 +164,10 @@ def test_a_file_that_a_row_names_is_decoded_again_once_it_is_written_again(tmp_p
     assert load(table, registry, **options).fingerprint == before.fingerprint
     write(tmp_path / "1.png", picture(color=9))
     assert load(table, registry, **options).images[:, 0, 0, 0].tolist() == [0, 9]
+
+
+@pytest.mark.parametrize("row", [{"bytes": png(7)}, {"bytes": png(7), "path": 3}])
+def test_a_struct_without_paths_names_no_files(tmp_path, registry, row):
+    parquet.write_table(pa.table({"img": [row, {**row, "bytes": None}]}), tmp_path / "a.parquet")
+    images = load(tmp_path / "a.parquet", registry, broken_share=0.5)
+    assert images.images[:, 0, 0, 0].tolist() == [7]

@@ -249,10 +249,9 @@ def test_a_dry_run_writes_nothing_and_counts_parameters(ganzoo: Any) -> None:
     result = run(ganzoo, "infogan", "--dry-run", "--json", settings=["train.precision=fp32"])
     plan = json.loads(result.stdout)
     assert plan["parameters"] == {"generator": 6652481, "discriminator": 6559169, "q": 133262}
-    assert plan["phases"]["critic"] == {
-        "trains": ["discriminator", "q"],
-        "losses": {"adversarial": 1.0, "mutual_information": 1.0},
-    }
+    critic = plan["phases"]["critic"]
+    assert critic["trains"] == ["discriminator", "q"]
+    assert critic["losses"] == {"adversarial": 1.0, "mutual_information": 1.0}
     shown = run(ganzoo, "infogan", "--dry-run").stdout
     assert "Nothing was written (--dry-run). Every setting: ganzoo show infogan\n" in shown
     shown = run(ganzoo, "infogan", "--preset", "mnist-openai", "--dry-run").stdout

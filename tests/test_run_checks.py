@@ -1,14 +1,18 @@
-"""What a run checks before its first turn, what it saves of it, and when it judges itself."""
+"""What a run checks before and in its first turn, and when it judges itself."""
 
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 
 import pytest
 from commands import ganzoo
 from small_runs import SMALL, given
+
+from ganzoo import UserError, train
+from ganzoo.claim import claimed
+from ganzoo.layers import parse_value
+from ganzoo.metrics.scorecard import Scores
 
 REPORTED = given([*SMALL, "train.report_every=2"])
 
@@ -32,17 +36,19 @@ def test_one_image_a_process_is_refused_where_a_network_normalises_over_it() -> 
     lone = given(["train.batch_size=1"])
     result = ganzoo("run", "infogan", "--steps", "1", "--out", "one", *REPORTED, *lone)
     assert result.exit_code == 2
-    assert "BatchNorm in the network generator cannot normalise" in result.output
-    assert "Take 2 or more." in result.output
-    assert not Path("one").exists()
+    assert "train.batch_size 1 leaves a process with one image a turn" in result.output
+    assert "Take two images or more for each process." in result.output
+    again = ganzoo("run", "infogan", "--steps", "1", "--out", "two", *REPORTED)
+    assert again.exit_code == 0
 
 
-def test_the_rates_of_every_phase_are_saved() -> None:
+def test_a_dry_run_tells_the_rate_of_every_phase() -> None:
     joint = [*REPORTED, *given(["model.routing=joint"])]
-    assert ganzoo("run", "infogan", "--steps", "1", "--out", "joint", *joint).exit_code == 0
-    saved = tomllib.loads(Path("joint/settings.toml").read_text())["optim"]
-    assert saved["information"]["lr"] == saved["generator"]["lr"] == 1e-3
-    assert ganzoo("run", "infogan", "--steps", "2", "--out", "joint", *joint).exit_code == 0
+    result = ganzoo("run", "infogan", "--dry-run", *joint)
+    assert "information trains generator, discriminator, q at 0.001 by mutual" in result.output
+    told = json.loads(ganzoo("run", "infogan", "--dry-run", "--json", *joint).stdout)
+    assert told["phases"]["information"]["optim"]["lr"] == 1e-3
+    assert told["phases"]["critic"]["optim"]["lr"] == 2e-4
 
 
 def test_images_that_are_made_on_demand_have_to_fit_the_preset() -> None:
@@ -56,3 +62,21 @@ def test_images_that_are_made_on_demand_have_to_fit_the_preset() -> None:
     assert free.exit_code == 0
     assert "taking preset images" in free.output
     assert "would convert" not in free.output
+
+
+def test_the_folder_is_held_while_its_model_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+
+    def score_run(folder: Path, *_: object, **__: object) -> Scores:
+        with pytest.raises(UserError, match="by another process"), claimed(folder):
+            pass
+        held.append(True)
+        return Scores({}, {}, {}, step=1, ema=False, data="mnist")
+
+    monkeypatch.setattr("ganzoo.scoring.score_run", score_run)
+    assert ganzoo("run", "dcgan", "--steps", "1", "--out", "held", *REPORTED).exit_code == 0
+    monkeypatch.setattr("ganzoo.api.score_run", score_run)
+    pairs = (setting.split("=", 1) for setting in SMALL)
+    settings = {key: parse_value(text) for key, text in pairs}
+    train("dcgan", steps=1, out="there", settings=settings)
+    assert held == [True, True]

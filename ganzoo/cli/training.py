@@ -160,6 +160,7 @@ def _conclude(
 ) -> None:
     """Score what was trained, and say what to do next."""
     from ganzoo.best import best_of
+    from ganzoo.claim import claimed_if_free
     from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.reporting import clock
@@ -178,7 +179,8 @@ def _conclude(
     if not quiet:
         click.echo("Scoring the model ...", err=True)
     metrics = quick_metrics(task.registry)
-    with showing(when=watched() and not (as_json or quiet)):
+    # Held, so that a sweep that waits for the run does not score it, too.
+    with claimed_if_free(folder.path), showing(when=watched() and not (as_json or quiet)):
         scores = score_run(folder.path, task.registry, folder.scores, metrics)
     for observer in outcome.observers:
         observer.scored(scores)
@@ -223,6 +225,8 @@ def _next_commands(task: Task, folder: RunFolder) -> list[str]:
 
 
 def _show_plan(task: Task, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
     if not task.tells:
         return
     plan, settings = task.plan, task.plan.settings
@@ -230,6 +234,7 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
     phases: dict[str, dict[str, Any]] = {
         phase.name: {
             "trains": list(phase.trains),
+            "optim": asdict(plan.assembly.optim[phase.name]),
             "losses": {term.loss: term.weight for term in plan.assembly.terms[phase.name]},
         }
         for phase in plan.assembly.phases
@@ -257,7 +262,8 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
             ", ".join(f"{loss} x {weight:g}" for loss, weight in about["losses"].items())
             or "no loss"
         )
-        click.echo(f"  phase     {phase} trains {', '.join(about['trains'])} by {losses}")
+        rate, trains = about["optim"]["lr"], ", ".join(about["trains"])
+        click.echo(f"  phase     {phase} trains {trains} at {rate:g} by {losses}")
     show = showing(task.registry, settings.model.name, settings.preset)
     click.echo(f"Nothing was written (--dry-run). Every setting: {show}")
 

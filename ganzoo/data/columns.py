@@ -114,11 +114,15 @@ class Rows(Table):
 
     def named_files(self) -> list[Path]:
         """The files that rows name instead of holding an image, as far as they may be read."""
-        images = self.arrow[:].column(self.image)
+        images = self.table.data.column(self.image)
         if pa.types.is_struct(images.type):
-            lacking = pc.is_null(pc.struct_field(images, "bytes"))
-            images = pc.struct_field(images.filter(lacking), "path")
-        elif not (pa.types.is_string(images.type) or pa.types.is_large_string(images.type)):
+            kinds = {field.name: field.type for field in images.type}
+            if "bytes" in kinds:
+                images = images.filter(pc.is_null(pc.struct_field(images, "bytes")))
+            if not _is_string(kinds.get("path", pa.null())):
+                return []
+            images = pc.struct_field(images, "path")
+        elif not _is_string(images.type):
             return []
         places = (self._place(file) for file in pc.unique(images).to_pylist() if file is not None)
         return [Path(place.rpartition("::")[2]) for place in places if isinstance(place, str)]
@@ -254,6 +258,10 @@ def _is_binary(feature: Any) -> bool:
 
 def _is_text(feature: Any) -> bool:
     return isinstance(feature, datasets.Value) and feature.dtype in {"string", "large_string"}
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_integer(feature: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
+import time
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _NO_ROWS = ("corresponds to no data", "BatchSize must be greater than 0")
 """How the builders of ``datasets`` say that a table has no rows."""
+
+_UNUSED = 24 * 3600
+"""Seconds after which what was read of an earlier state of a folder goes."""
 
 _PATIENCE = 3.0
 """Seconds to wait for a sign of life from the Hub."""
@@ -44,7 +49,8 @@ def load_local(
 
     The path of a folder as ``builder`` leaves it to ``datasets`` to find out what is in there; then
     ``state`` must change with its content, as ``datasets`` would take what it once read in a folder
-    of that name. What it keeps of an earlier state is removed. With ``stream`` nothing is copied,
+    of that name. What it keeps of earlier states
+    goes a day after its last use. With ``stream`` nothing is copied,
     and tables are ``datasets.IterableDataset``.
 
     Raises:
@@ -66,10 +72,17 @@ def load_local(
                 raise UserError(f"{name!r} is empty: there are no rows in it") from error
             raise UserError(f"cannot read {name!r}: {_reason(error)}") from error
     if cache is not None and cache.is_dir():
-        for other in set(cache.parent.iterdir()) - {cache}:
-            # Who has mapped it keeps it.
-            shutil.rmtree(other, ignore_errors=True)
+        _forget_earlier(cache)
     return dict(loaded)
+
+
+def _forget_earlier(state: Path) -> None:
+    """Remove the states beside this one of which nobody has made use for a day."""
+    with suppress(OSError):
+        os.utime(state)  # it counts as used
+        for other in set(state.parent.iterdir()) - {state}:
+            if time.time() - other.stat().st_mtime > _UNUSED:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _place_of(folder: str) -> Path:

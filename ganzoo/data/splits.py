@@ -68,6 +68,15 @@ def find_splits(name: str, wanted: str, splits: Iterable[str]) -> list[str]:
     return [find_split(name, part.strip(), known) for part in wanted.split("+")]
 
 
+def share_a_split(one: str, other: str) -> bool:
+    """Whether two names of splits, each joined of several perhaps, have one in common."""
+    return any(
+        same_split(part.strip(), another.strip())
+        for part in one.split("+")
+        for another in other.split("+")
+    )
+
+
 def same_split(one: str, other: str) -> bool:
     """Whether two names mean the same split, as ``val`` and ``validation`` do."""
     return one == other or (

@@ -7,10 +7,11 @@ import math
 import pytest
 import torch
 
-from ganzoo import Context, DataInfo, Draw
-from ganzoo.assembly import Assembly, assemble
+from ganzoo import Context, DataInfo, Draw, Phase, UserError
+from ganzoo.assembly import Assembly, _optimisers, assemble
 from ganzoo.discovery import discover
 from ganzoo.registry import Registry
+from ganzoo.schema import OptimSettings
 from ganzoo.settings import Assignment, resolve
 from ganzoo_infogan.codes import Uniform
 from ganzoo_infogan.priors import StructuredPrior
@@ -160,3 +161,19 @@ def test_a_phase_of_its_own_learns_at_the_generators_rate_unless_told() -> None:
     assert assembled(**joint).optim["information"] == assembled().optim["generator"]
     told = assembled(**joint, **{"optim.information.lr": "3e-4"})
     assert told.optim["information"].lr == 3e-4
+
+
+def test_the_rates_of_a_phase_follow_those_that_another_really_has() -> None:
+    def optimisers(**rates_of: str) -> dict[str, OptimSettings]:
+        def phase(name: str, trains: str) -> Phase:
+            return Phase(name, (trains,), lambda *_: None, rates_of=rates_of.get(name))
+
+        phases = (phase("a", "x"), phase("twin", "x"), phase("b", "y"), phase("c", "z"))
+        return _optimisers({"a": OptimSettings(lr=5e-4)}, phases)
+
+    assert optimisers(b="twin", c="b")["c"].lr == 5e-4
+    assert optimisers()["c"] == OptimSettings()
+    with pytest.raises(UserError, match="phase c has rates_of 'd', which is no other phase"):
+        optimisers(c="d")
+    with pytest.raises(UserError, match="takes them from it in turn"):
+        optimisers(b="c", c="b")

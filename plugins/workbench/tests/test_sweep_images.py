@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,3 +95,12 @@ def test_data_without_a_test_split_can_be_planned() -> None:
         Image.new("L", (28, 28), 30 * shade).save(f"photos/{shade}.png")
     result = sweep("dcgan", "--data", "photos", "--seeds", "0", "--dry-run")
     assert result.exit_code == 0, result.output
+
+
+def test_images_that_are_made_on_demand_need_no_processes_that_decode() -> None:
+    streams = ("--set", "data.stream=true", "--jobs", "1", "--dry-run")
+    made = sweep("dcgan", "--preset", "chairs", "--data", "chairs3d", "--seeds", "0", *streams)
+    assert made.exit_code == 0, made.output
+    assert "decoding" not in made.output
+    cores = len(os.sched_getaffinity(0))
+    assert f"1 at once, {cores} of {cores} core" in made.output

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.claim import is_unused
-from ganzoo.data import decode, open_source
+from ganzoo.data import ImageSource, decode, open_source
 from ganzoo.data.columns import Rows
-from ganzoo.data.splits import same_split
+from ganzoo.data.splits import share_a_split
 from ganzoo.errors import UserError
 from ganzoo.launch import refuse
 from ganzoo.layers import Assignment, dotted, leaves, value_at
@@ -55,18 +55,10 @@ class PlannedGrid:
     """All images that some run needs decoded, each once."""
     tests: tuple[tuple[Source, DataSettings], ...]
     """Test splits that the scores at the end of a run may read, each once."""
+    streams: bool
+    """Whether some run decodes as it trains, and leaves it open by how many processes."""
     notes: tuple[str, ...]
     """What was chosen for the user, a sentence each."""
-
-    @property
-    def streams(self) -> bool:
-        """Whether some run streams, and leaves it open how many processes decode for it."""
-        opened = [
-            data
-            for each in self.cells
-            for data in (each.settings.data, *each.settings.further.values())
-        ]
-        return any(data.stream and data.workers is None for data in opened)
 
     @contextmanager
     def decoded(self) -> Iterator[None]:
@@ -96,6 +88,7 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
     sources: dict[str, tuple[Source, DataSettings]] = {}
     tests: dict[str, tuple[Source, DataSettings]] = {}
     notes: dict[str, None] = {}
+    streams = False
     for cell in grid.cells():
         if cell.assignments in planned:
             continue
@@ -104,13 +97,18 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
         opened = [(plan.source, plan.settings.data)]
         opened += [(each, plan.settings.further[name]) for name, each in plan.further.items()]
         sources |= _to_decode(opened)
+        streams |= any(
+            about.stream and about.workers is None and not isinstance(each.content, ImageSource)
+            for each, about in opened
+        )
         tests |= _to_decode(_test_split(plan.settings.data, registry))
         notes.update(dict.fromkeys(plan.notes))
         planned[cell.assignments] = plan.settings
     cells = tuple(
         PlannedCell(cell, _seeded(planned[cell.assignments], cell.seed)) for cell in grid.cells()
     )
-    return PlannedGrid(cells, tuple(sources.values()), tuple(tests.values()), tuple(notes))
+    to_train, to_score = tuple(sources.values()), tuple(tests.values())
+    return PlannedGrid(cells, to_train, to_score, streams, tuple(notes))
 
 
 def choose_folder(
@@ -174,7 +172,7 @@ def _to_decode(
 
 def _test_split(data: DataSettings, registry: Registry) -> list[tuple[Source, DataSettings]]:
     """The test split, if it is another one that is there, and scores at a run's end may read it."""
-    if same_split(data.test_split, data.split) or not quick_metrics(registry):
+    if share_a_split(data.test_split, data.split) or not quick_metrics(registry):
         return []
     try:
         source = open_source(data, registry, data.test_split)
