@@ -49,9 +49,8 @@ def load_local(
 
     The path of a folder as ``builder`` leaves it to ``datasets`` to find out what is in there; then
     ``state`` must change with its content, as ``datasets`` would take what it once read in a folder
-    of that name. What it keeps of earlier states
-    goes a day after its last use. With ``stream`` nothing is copied,
-    and tables are ``datasets.IterableDataset``.
+    of that name. What it keeps of earlier states goes a day after its last use. With ``stream``
+    nothing is copied, and tables are ``datasets.IterableDataset``.
 
     Raises:
         UserError: they cannot be read.
