@@ -55,6 +55,18 @@ def claimed_if_free(path: Path) -> Iterator[None]:
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the folder ``path``; False where the file system has no locks."""
+    try:
+        with (path / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no file, or no locks
+        return False
+    return False
+
+
 def is_unused(path: Path) -> bool:
     """Whether a folder holds nothing but what a training holds it by, or was killed over."""
     return all(each.name == LOCK or each.name.endswith(PARTIAL) for each in path.iterdir())

@@ -106,18 +106,12 @@ def _open_folder(settings: DataSettings, path: Path, split: str) -> Source:
             hint=f"Images end in {', '.join(sorted(SUFFIXES))}; "
             f"data files in {', '.join(_BUILDERS)}",
         )
-    stats = [(str(file), *_size_and_time(path / file)) for file in files]
-    state = hashlib.blake2b(repr((str(path), stats)).encode(), digest_size=8).hexdigest()
+    state = state_of(str(path), path, files)
     loaded = load_local(
         settings.name, str(path), config=settings.config, state=state, stream=settings.stream
     )
     source = _tabular(settings, loaded, split, (path, *caches()), root=path)
     return replace(source, fingerprint=f"{source.fingerprint}-{state}")
-
-
-def _size_and_time(file: Path) -> tuple[int, int]:
-    stat = file.stat()
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _open_files(settings: DataSettings, files: Sequence[Path], split: str) -> Source:

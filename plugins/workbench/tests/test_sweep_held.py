@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pretended_sweeps import DCGAN, behave, pretend_trainings, send_once_there, started, sweep
 
-from ganzoo.claim import claimed
-from ganzoo.folder import RunFolder
-from ganzoo_workbench.sweep.another import is_held
+from ganzoo.claim import claimed, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,13 +58,13 @@ def finish_seed_0() -> None:
 
 
 def test_a_run_is_held_as_long_as_a_process_trains_it(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run")
+    run = tmp_path / "run"
     assert not is_held(run)
-    with claimed(run.path):
+    with claimed(run):
         assert is_held(run)
-        (run.path / "metrics.jsonl").touch()
+        (run / "metrics.jsonl").touch()
     assert not is_held(run)
-    (run.path / ".lock").touch()  # a killed process leaves it
+    (run / ".lock").touch()  # a killed process leaves it
     assert not is_held(run)
 
 
@@ -94,7 +92,7 @@ def test_a_signal_leaves_the_other_process_alone() -> None:
     send_once_there(Path("x/seed-1/metrics.jsonl"), signal.SIGINT)
     with claimed(Path("x/seed-0")):
         result = sweep(*SWEEP)
-        assert is_held(RunFolder(Path("x/seed-0")))
+        assert is_held(Path("x/seed-0"))
     assert result.exit_code == 128 + signal.SIGINT, result.output
     assert "  left      seed-0  to the process that trains it\n" in result.stderr
     assert "  stopped   seed-1  at turn 2\n" in result.stderr

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 from typing import TYPE_CHECKING
 
-from ganzoo.claim import LOCK
+from ganzoo.claim import is_held
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ganzoo.folder import RunFolder
     from ganzoo_workbench.sweep.workers import Job
-
-
-def is_held(run: RunFolder) -> bool:
-    """Whether a process trains the run; False where the file system has no locks."""
-    try:
-        with (run.path / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no file, or no locks
-        return False
-    return False
 
 
 class Another:
@@ -43,7 +30,7 @@ class Another:
 
     def has_ended(self) -> bool:
         """Whether the run is free, or nobody waits for it any more."""
-        return self._is_left or not is_held(self._run)
+        return self._is_left or not is_held(self._run.path)
 
     def stop(self) -> None:
         """Leave it alone: who started it may want it to go on."""

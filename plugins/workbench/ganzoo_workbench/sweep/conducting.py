@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.claim import claimed
+from ganzoo.claim import claimed, is_held
 from ganzoo.errors import UserError
 from ganzoo.run import writing
 from ganzoo.scoring import quick_metrics
 from ganzoo.signals import stop_signals
-from ganzoo_workbench.sweep.another import Another, is_held
+from ganzoo_workbench.sweep.another import Another
 from ganzoo_workbench.sweep.folder import Entry, Sweep, SweepFolder
 from ganzoo_workbench.sweep.grid import STEPS
 from ganzoo_workbench.sweep.machine import Machine
@@ -136,7 +136,7 @@ class PreparedSweep:
         def start(job: Job, slot: int) -> Worker:
             run = pending[job.name]
             folder = self.folder.run(run.entry)
-            if is_held(folder):
+            if is_held(folder.path):
                 return Another(job, folder)
             return LocalWorker(self._job(run), shares[slot])
 
