@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from ganzoo.counting import counted
-from ganzoo.errors import UserError, in_one_line
+from ganzoo.errors import UserError
+from ganzoo.variables import DIGITS, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 Chosen = Literal["fp32", "bf16", "fp16"]
 _LAUNCHER_WORDS: dict[str, Chosen] = {"bf16": "bf16", "fp16": "fp16"}
 _ACCELERATE_WORDS: dict[str, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
-_DIGITS = 9
-"""Of the seconds that a process may be told to wait, at most: 31 years."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +85,9 @@ def process_timeout() -> timedelta:
     It covers all that one rank does alone while the others wait: decoding, pictures, writing.
     Raises UserError if ``GANZOO_PROCESS_TIMEOUT`` is no number of seconds.
     """
-    text = os.environ.get("GANZOO_PROCESS_TIMEOUT", "1800")
-    if not text.isdecimal() or len(text) > _DIGITS or int(text) < 1:
-        shown = in_one_line(text, _DIGITS + 1)
-        raise UserError(
-            "GANZOO_PROCESS_TIMEOUT should be a number of seconds "
-            f"with at most {_DIGITS} digits, not {shown!r}"
-        )
-    return timedelta(seconds=int(text))
+    name = "GANZOO_PROCESS_TIMEOUT"
+    what = f"a number of seconds with at most {DIGITS} digits"
+    return timedelta(seconds=whole_number(name, os.environ.get(name, "1800"), what, least=1))
 
 
 def refuse(environment: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ from ganzoo.data.source import ImageSource
 from ganzoo.data.splits import same_split
 from ganzoo.data.store import Description
 from ganzoo.draw import generator_for
-from ganzoo.errors import UserError, in_one_line
+from ganzoo.variables import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,6 @@ SAMPLE = 10_000
 DECODERS = "GANZOO_DECODERS"
 """The variable in which a sweep tells each training how many processes decode for it."""
 _MOST_WORKERS = 8
-_DIGITS = 9
-"""Of a number of processes, at most."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +178,7 @@ def _decoders(world: int) -> int:
     if told is None:
         here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
         return min(max(allowed_cores() // here - 1, 1), _MOST_WORKERS)
-    if not told.isdecimal() or len(told) > _DIGITS:
-        shown = in_one_line(told, _DIGITS + 1)
-        raise UserError(f"{DECODERS} should be a number of processes, not {shown!r}")
-    return min(int(told), _MOST_WORKERS)
+    return min(whole_number(DECODERS, told, "a number of processes"), _MOST_WORKERS)
 
 
 def _notes(streamed: Streamed) -> Iterator[str]:
