@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 """The empty file that is locked; it goes when the training ends, and a killed one leaves it."""
+
+_GLANCE = 0.2
+"""Seconds that a lock may belong to somebody who only looks, as :func:`is_held` does."""
 
 
 class TakenError(Exception):
@@ -94,12 +98,16 @@ def _locked(file: Path) -> Iterator[bool]:
 
 def _lock(file: Path) -> tuple[int, bool]:
     """An open descriptor of the file, and whether the file is locked by it."""
+    deadline = time.monotonic() + _GLANCE
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
+            if time.monotonic() < deadline:
+                time.sleep(_GLANCE / 10)
+                continue
             raise UserError(
                 f"{file.parent} is being trained by another process",
                 hint="Wait until it ends, or name another folder with --out.",

@@ -81,6 +81,8 @@ class MetricSpec(Spec):
 
     at_end_of_run: bool = False
     """Also computed when a run ends, not only by ``ganzoo eval``: so it must take seconds."""
+    on_request: bool = False
+    """Only computed by ``ganzoo eval --metric NAME``: for one that takes long and few ask for."""
 
 
 class Hooks:

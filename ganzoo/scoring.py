@@ -32,6 +32,15 @@ def quick_metrics(registry: Registry) -> list[Offer[Any]]:
     ]
 
 
+def usual_metrics(registry: Registry) -> list[Offer[Any]]:
+    """The metrics that are computed where none is named."""
+    return [
+        offer
+        for offer in registry.all("metric")
+        if isinstance(offer.spec, MetricSpec) and not offer.spec.on_request
+    ]
+
+
 def score_model(
     loaded: Loaded, registry: Registry, metrics: Sequence[Offer[Any]], budget: int = BUDGET
 ) -> Scores:
@@ -46,15 +55,13 @@ def score_model(
 def score_named(
     registry: Registry, run: str | None, names: Sequence[str] = (), budget: int = BUDGET
 ) -> Scores:
-    """Score what ``run`` names, the newest run for None, with these metrics or all there are."""
+    """Score what ``run`` names, the newest run for None, with these metrics or the usual ones."""
     from ganzoo.repository import find_model
 
     chosen = [registry.find("metric", name) for name in dict.fromkeys(names)]
     model = find_model(run)
-    metrics = chosen or registry.all("metric")
-    return score_run(
-        model.folder, registry, model.output.scores, metrics, budget, keep_others=bool(chosen)
-    )
+    metrics = chosen or usual_metrics(registry)
+    return score_run(model.folder, registry, model.output.scores, metrics, budget)
 
 
 def score_run(
@@ -63,21 +70,17 @@ def score_run(
     scores_path: Path,
     metrics: Sequence[Offer[Any]],
     budget: int = BUDGET,
-    *,
-    keep_others: bool = False,
 ) -> Scores:
     """Load the model in ``folder``, compute ``metrics``, write their scores and return them.
 
-    With ``keep_others``, the file keeps what it has besides of the same weights; a score from other
-    versions of libraries than the file's then has ``versions`` of its own. The model of a run gets
-    a card that tells the scores.
+    The file keeps what other metrics gave for the same weights; a score from other versions of
+    libraries than the file's then has ``versions`` of its own. The model of a run gets a card that
+    tells the scores.
     """
     loaded = load(folder, registry)
     scores = score_model(loaded, registry, metrics, budget)
-    document = to_json(scores)
-    if keep_others:
-        computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
-        document = _laid_over(_read(scores_path), document, computed, scores)
+    computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
+    document = _laid_over(_read(scores_path), to_json(scores), computed, scores)
     try:
         write_json(scores_path, document)
     except OSError as error:
@@ -106,6 +109,7 @@ def _laid_over(
         name: theirs | entry
         for name, entry in old.get("scores", {}).items()
         if all(entry.get(key) == value for key, value in about.items())
+        and entry.get("metric") not in computed
     }
     if not kept:
         return new

@@ -68,7 +68,22 @@ class Sound(Adversarial):
         return {name: codes[name].read(output) for name, output in outputs.items()}
 
 
+class Capturable(Sound):
+    capturable = True
+
+
 # Models that break one rule each
+
+
+class Peeks(Capturable):
+    def judge(self, nets, batch):
+        assert batch["image"].min() >= 0
+        return super().judge(nets, batch)
+
+
+class StaysBehind(Capturable):
+    def judge(self, nets, batch):
+        return super().judge(nets, {"image": batch["image"] + torch.zeros(1, 1, 8, 8)})
 
 
 class PhaseTwice(Sound):
@@ -246,6 +261,8 @@ MODELS = [
     (NumpyDice, {"check_draws"}, "critic: on_real.logits"),
     (SameEveryTurn, {"check_steps"}, "'critic' draws the same latents in turn 0 and 1"),
     (SameOnRanks, {"check_ranks"}, "'critic' draws the same latents on both of two ranks"),
+    (Peeks, {"check_capturable"}, "phase 'critic' fails on a device that has shapes and no"),
+    (StaysBehind, {"check_capturable"}, "make tensors on draw.device"),
     (OutOfRange, {"check_generate", "check_preview"}, "beyond image_range (-0.25, 0.25)"),
     (Deaf, {"check_generate"}, "latents.flat"),
     (NoisyNetwork, {"check_same_seed_same_samples"}, "draw nothing in eval mode"),
@@ -275,6 +292,16 @@ class TellsBrightness(Loss):
 
     def generator(self, pass_):
         return (pass_.fake["image"].mean() - self.config.target).square()
+
+
+class TellsBrightnessUnseen(TellsBrightness):
+    capturable = True
+
+
+class Looks(TellsBrightnessUnseen):
+    def generator(self, pass_):
+        brightness = super().generator(pass_)
+        return brightness if brightness > 0 else -brightness
 
 
 class NoSuchPhase(TellsBrightness):
@@ -319,6 +346,8 @@ class Remembers(TellsBrightness):
 
 LOSSES = [
     (TellsBrightness, set(), ""),
+    (TellsBrightnessUnseen, set(), ""),
+    (Looks, {"check_loss_capturable"}, "the term of phase 'generator' fails"),
     (NoSuchPhase, {"check_loss_fits_a_model"}, "critik"),
     (NoSuchNetwork, {"check_loss_fits_a_model"}, "autoencoder"),
     (NoMean, {"check_loss_is_a_scalar"}, "'generator' has the shape (8,)"),

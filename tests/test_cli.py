@@ -13,6 +13,7 @@ from ganzoo import (
     DatasetSpec,
     Loss,
     LossSpec,
+    MetricSpec,
     Model,
     ModelSpec,
     UserError,
@@ -174,6 +175,15 @@ def test_without_plugins_the_host_stands_alone_and_says_so(run, monkeypatch, com
     sentence = "No plugin is loaded: GANZOO_PLUGINS is set and empty: the host stands alone."
     assert said.out.splitlines()[0] == sentence
     assert isinstance(json.loads(run(command, "--json").out), list)
+
+
+def test_a_metric_on_request_is_listed_as_such(run, make_registry, offering) -> None:
+    specs = [MetricSpec("usual", "a:b", "Fast"), MetricSpec("rare", "a:b", "Slow", on_request=True)]
+    listed = run("metrics", registry=make_registry({"acme:some": offering(metrics=specs)})).out
+    assert [line.split("acme")[1].split("  ")[-1] for line in listed.splitlines()] == [
+        "Fast",
+        "Slow (on request)",
+    ]
 
 
 def test_show_prints_value_type_meaning_and_origin(run, registry) -> None:

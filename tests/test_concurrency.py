@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from small_runs import SMALL, given
 from two_processes import launched
 
-from ganzoo import UserError, task
+from ganzoo import UserError, claim, task
 from ganzoo.claim import LOCK, TakenError, claimed, is_unused
 from ganzoo.cli import cli
 from ganzoo.data.store import Description, EntryFile, Slot
@@ -104,6 +104,17 @@ def test_a_refused_claim_leaves_what_it_found() -> None:
         assert names_in("x") == [LOCK]
         with pytest.raises(UserError), claimed(Path("x")):
             raise AssertionError
+
+
+def test_a_claim_waits_for_somebody_who_only_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("x").mkdir()
+    lock = Path("x", LOCK)
+    lock.touch()
+    with lock.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr(claim.time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+        with claimed(Path("x")) as holds:
+            assert holds
 
 
 def test_a_claim_that_the_owner_releases_meanwhile_is_made_on_the_new_file(

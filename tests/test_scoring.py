@@ -26,6 +26,10 @@ def slow(loaded, budget):
     return {"slow": Score(2.0, None, budget)}
 
 
+def costly(loaded, budget):
+    return {"costly": Score(3.0, None, budget)}
+
+
 def absent(loaded, budget):
     raise NotApplicable("it does not fit")
 
@@ -36,9 +40,10 @@ def registry(make_registry, offering, monkeypatch):
         MetricSpec("quick", "made_up:quick", "", at_end_of_run=True),
         MetricSpec("slow", "made_up:slow", ""),
         MetricSpec("absent", "made_up:absent", ""),
+        MetricSpec("costly", "made_up:costly", "", on_request=True),
     ]
     registry = make_registry({"some-package:some": offering(metrics=specs)})
-    functions = {"quick": quick, "slow": slow, "absent": absent}
+    functions = {"quick": quick, "slow": slow, "absent": absent, "costly": costly}
     monkeypatch.setattr(registry, "load", lambda offer: functions[offer.name])
     return registry
 
@@ -73,10 +78,25 @@ def test_only_metrics_that_take_seconds_are_computed_when_a_run_ends(registry, t
     assert set(scores.scores) == set(json.loads(path.read_text())["scores"]) == {"quick"}
 
 
-def test_eval_computes_every_metric(evaluate):
+def test_eval_computes_every_metric_but_those_on_request(evaluate):
     document = evaluate()
     assert set(document["scores"]) == {"quick", "slow"}
     assert document["absent"] == {"absent": "it does not fit"}
+    assert {one["metric"] for one in document["scores"].values()} == {"quick", "slow"}
+
+
+def test_what_was_computed_on_request_is_kept(evaluate):
+    assert set(evaluate("costly")["scores"]) == {"costly"}
+    assert evaluate()["scores"]["costly"]["value"] == 3
+
+
+def test_a_score_that_its_metric_no_longer_gives_goes(evaluate, tmp_path):
+    path = tmp_path / "run" / "scores.json"
+    document = evaluate("quick", "slow")
+    document["scores"]["old name"] = document["scores"]["quick"]
+    path.write_text(json.dumps(document))
+    assert set(evaluate("slow")["scores"]) == {"quick", "slow", "old name"}
+    assert set(evaluate("quick")["scores"]) == {"quick", "slow"}
 
 
 def test_eval_of_one_metric_keeps_the_others_of_the_same_step(evaluate):

@@ -14,13 +14,14 @@ from ganzoo.cli.showing import preset_lines, show_command
 from ganzoo.cli.terminal import LEAST, width
 from ganzoo.discovery import survey
 from ganzoo.errors import OfferError
-from ganzoo.hookspecs import DatasetSpec, ModelSpec
+from ganzoo.hookspecs import DatasetSpec, MetricSpec, ModelSpec
 from ganzoo.plugins import BrokenPlugin, DisabledPlugin, LoadedPlugin, Plugin
 from ganzoo.registry import HOOKS, NOUNS, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ganzoo.hookspecs import Spec
     from ganzoo.plugins import Plugins
     from ganzoo.presets import Preset
     from ganzoo.registry import Kind, Offer, Registry
@@ -67,7 +68,7 @@ def _table(registry: Registry, offers: Sequence[Offer[Any]]) -> Iterator[str]:
     for offer, name in names.items():
         start = f"{name:{first}}  {offer.origin:{second}}  "
         room = max(width() - len(start), LEAST)
-        summary, *more = wrap(offer.spec.summary, room) or [""]
+        summary, *more = wrap(_summary(offer.spec), room) or [""]
         yield (start + summary).rstrip()
         yield from (" " * len(start) + line for line in more)
         if isinstance(offer.spec, DatasetSpec):
@@ -81,6 +82,11 @@ def _table(registry: Registry, offers: Sequence[Offer[Any]]) -> Iterator[str]:
         yield "(* is the preset that is taken where none is named)"
     for clash in sorted({offer.name for offer in offers if _rivals(registry, offer)}):
         yield f"Several plugins offer {clash!r}: use the qualified names above."
+
+
+def _summary(spec: Spec) -> str:
+    on_request = isinstance(spec, MetricSpec) and spec.on_request
+    return f"{spec.summary} (on request)" if on_request else spec.summary
 
 
 def _described(registry: Registry, offer: Offer[Any]) -> dict[str, Any]:

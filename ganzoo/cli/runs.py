@@ -153,7 +153,7 @@ def traverse_command(
         click.echo(gif)
 
 
-@click.command("eval", epilog=RUN_HELP, short_help="Score a trained model with every metric.")
+@click.command("eval", epilog=RUN_HELP, short_help="Score a trained model.")
 @run_argument
 @click.option(
     "--images",
@@ -167,7 +167,7 @@ def traverse_command(
     metavar="NAME",
     multiple=True,
     help="Metric to compute, repeatable; scores.json keeps the others of this model. "
-    "[default: every metric]",
+    "[default: all but those on request]",
 )
 @json_option
 @click.pass_obj
@@ -179,7 +179,11 @@ def eval_command(
     names: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Score a trained model with every metric there is, into scores.json of the run."""
+    """Score a trained model with the metrics on offer, into scores.json of the run.
+
+    Metrics that are listed as on request, since they take long, are computed if --metric names
+    them.
+    """
     from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
     from ganzoo.scoring import BUDGET, score_named

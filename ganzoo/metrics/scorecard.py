@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -42,6 +42,8 @@ class Scores:
     ema: bool
     """True if the averaged weights were scored."""
     data: str
+    given_by: Mapping[str, str] = field(default_factory=dict)
+    """The metric that gave each score, by the score's name."""
 
 
 def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
@@ -52,6 +54,7 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
     scores: dict[str, Score] = {}
     absent: dict[str, str] = {}
     failed: dict[str, str] = {}
+    given_by: dict[str, str] = {}
     for metric, compute in one_by_one(metrics):
         try:
             results = dict(compute(loaded, budget))
@@ -67,8 +70,9 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
             elif not math.isfinite(result.value):
                 failed[name] = f"the value is {result.value}"
             else:
-                scores[name] = result
-    return Scores(scores, absent, failed, loaded.step, loaded.ema, loaded.data_name)
+                scores[name], given_by[name] = result, metric
+    about = loaded.step, loaded.ema, loaded.data_name
+    return Scores(scores, absent, failed, *about, given_by)
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
@@ -76,7 +80,10 @@ def to_json(scores: Scores) -> dict[str, Any]:
     about = {"ema": scores.ema, "step": scores.step, "data": scores.data}
     return {
         "schema": SCHEMA,
-        "scores": {name: _score_json(score) | about for name, score in scores.scores.items()},
+        "scores": {
+            name: _score_json(score) | about | {"metric": scores.given_by.get(name)}
+            for name, score in scores.scores.items()
+        },
         "absent": dict(scores.absent),
         "failed": dict(scores.failed),
         "versions": {"ganzoo": __version__} | {name: version(name) for name in _LIBRARIES},

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ganzoo.settings import Settings
 
 CPU = torch.device("cpu")
+NUMBERLESS = torch.device("meta")
+"""A device of PyTorch that knows the shapes of tensors, and none of their numbers."""
 BATCH = 8
 
 
@@ -70,6 +72,12 @@ class LocalAccelerator:
         return tensor
 
 
+class _NumberlessDraw(Draw):
+    """What is drawn on the device without numbers, which has no generators either."""
+
+    generator = None  # type: ignore[assignment]
+
+
 class Bench:
     """An assembly with fresh weights, whose phases can be run one by one."""
 
@@ -80,15 +88,19 @@ class Bench:
         further = self.assembly.data.further
         self.further = {name: tiny_images(info) for name, info in further.items()}
         self._feed = Feed(self.images, self.further, 0, CPU)
+        self._device = CPU
         self.nets = self.assembly.networks
-        self.trainable = {
-            name: {
-                f"{name}.{key}": parameter
-                for key, parameter in net.named_parameters()
-                if parameter.requires_grad
-            }
-            for name, net in self.nets.items()
-        }
+        self.trainable = _trainable(self.nets)
+
+    def lose_numbers(self) -> None:
+        """Go on with networks, batches and draws on :data:`NUMBERLESS`: asking for a number fails.
+
+        On a GPU it would make the host wait for the device.
+        """
+        self._device = NUMBERLESS
+        for net in self.nets.values():
+            net.to(NUMBERLESS)
+        self.trainable = _trainable(self.nets)
 
     @property
     def phases(self) -> list[Phase]:
@@ -104,12 +116,14 @@ class Bench:
     def batch(self, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
         """The slice of a rank of the first batch, in the model's range."""
         share = BATCH // world
-        batch = self._feed.batch(0, BATCH, slice(rank * share, (rank + 1) * share))
+        numbers = self._feed.batch(0, BATCH, slice(rank * share, (rank + 1) * share))
+        batch = {name: tensor.to(self._device) for name, tensor in numbers.items()}
         return normalise(batch, self.assembly.model.image_range)
 
     def draw(self, step: int = 0, rank: int = 0, world: int = 1) -> Draw:
         """What one rank may draw from in one turn."""
-        return Draw(0, step, rank, world, BATCH // world, CPU, self.assembly.prior)
+        kind = Draw if self._device == CPU else _NumberlessDraw
+        return kind(0, step, rank, world, BATCH // world, self._device, self.assembly.prior)
 
     def share(self, nets: Networks | None = None, draw: Draw | None = None) -> Mapping[str, Any]:
         """What the phases of a turn share, computed with every network unfrozen."""
@@ -148,6 +162,18 @@ class Bench:
         for name, parameters in self.trainable.items():
             for parameter in parameters.values():
                 parameter.requires_grad_(name in names)
+
+
+def _trainable(nets: Mapping[str, nn.Module]) -> dict[str, dict[str, nn.Parameter]]:
+    """The parameters of each network that want a gradient, by ``network.parameter``."""
+    return {
+        name: {
+            f"{name}.{key}": parameter
+            for key, parameter in net.named_parameters()
+            if parameter.requires_grad
+        }
+        for name, net in nets.items()
+    }
 
 
 def tensors_in(thing: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:

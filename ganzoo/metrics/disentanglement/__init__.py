@@ -17,7 +17,7 @@ Scores of different protocols, or with different numbers of rows, must not be co
 from __future__ import annotations
 
 from ganzoo.metrics.disentanglement.information import mig, modularity
-from ganzoo.metrics.disentanglement.prediction import DCI, dci, explicitness, sap
+from ganzoo.metrics.disentanglement.prediction import DCI, Trees, dci, explicitness, sap
 from ganzoo.metrics.disentanglement.protocols import PROTOCOLS, Protocol, ProtocolName
 from ganzoo.metrics.disentanglement.sampling import PoolSampler, Sampler
 from ganzoo.metrics.disentanglement.votes import beta_vae, factor_vae
@@ -29,6 +29,7 @@ __all__ = [
     "Protocol",
     "ProtocolName",
     "Sampler",
+    "Trees",
     "beta_vae",
     "dci",
     "explicitness",

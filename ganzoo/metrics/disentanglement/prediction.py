@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ganzoo.metrics.disentanglement.protocols import ProtocolName
 
 Trees: TypeAlias = Literal["forest", "boosted"]
+"""What predicts the factors in :func:`dci`."""
 
 _DEPTH = 4
 """Of the trees of a regressing forest, if nothing else is said."""

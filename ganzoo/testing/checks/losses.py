@@ -9,7 +9,7 @@ from torch import Tensor
 from ganzoo.loss import Measured
 from ganzoo.plugins import CONTAINED, one_line
 from ganzoo.testing.bench import tensors_of, unequal
-from ganzoo.testing.verdicts import ContractError, listed, require
+from ganzoo.testing.verdicts import ContractError, NotChecked, listed, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +91,30 @@ def check_loss_phases_stand_alone(case: LossCase) -> None:
         require(bool(value.isfinite().all()), f"alone, the term of {phase.name!r} is not finite")
 
 
+def check_loss_capturable(case: LossCase) -> None:
+    """A loss that says that it is capturable asks the device for no number."""
+    bench = case.host.bench()
+    if not bench.assembly.losses[case.offer.name].capturable:
+        raise NotChecked("the loss does not say that it is capturable")
+    bench.lose_numbers()
+    for phase, function in _terms(case, bench):
+        try:
+            pass_ = bench.run(phase)
+        except CONTAINED as error:
+            raise NotChecked(
+                f"{case.host.label}, on which it is tried, asks for numbers itself"
+            ) from error
+        try:
+            function(pass_)
+        except CONTAINED as error:
+            raise ContractError(
+                f"the loss says `capturable`, but the term of phase {phase.name!r} fails on a "
+                f"device that has shapes and no numbers: {one_line(error)} (leave out .item(), "
+                "float(), masks as indices and the like, make tensors on the device of the pass, "
+                "or do not say it)"
+            ) from error
+
+
 def _terms(case: LossCase, bench: Bench) -> Iterator[tuple[Phase, TermFunction]]:
     for phase in bench.phases:
         for term in bench.assembly.terms[phase.name]:
@@ -103,4 +127,5 @@ CHECKS = (
     check_loss_is_a_scalar,
     check_loss_only_reads,
     check_loss_phases_stand_alone,
+    check_loss_capturable,
 )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.plugins import one_line
+from ganzoo.plugins import CONTAINED, one_line
 from ganzoo.testing.bench import Bench, tensors_of, unequal
 from ganzoo.testing.verdicts import ContractError, NotChecked, listed, require
 
@@ -252,6 +252,29 @@ def _latents(
     return {"flat": latents.flat, **latents.parts}
 
 
+def check_capturable(case: ModelCase) -> None:
+    """A model that says that it is capturable takes a turn without asking the device for a number.
+
+    Its losses are not asked: each has a rule of its own.
+    """
+    bench = case.bench()
+    if not bench.assembly.model.capturable:
+        raise NotChecked("the model does not say that it is capturable")
+    bench.lose_numbers()
+    where = "share()"
+    try:
+        shared = bench.share()
+        for phase in bench.phases:
+            where = f"phase {phase.name!r}"
+            bench.run(phase, shared=shared)
+    except CONTAINED as error:
+        raise ContractError(
+            f"the model says `capturable`, but {where} fails on a device that has shapes and no "
+            f"numbers: {one_line(error)} (leave out .item(), float(), masks as indices and the "
+            "like, make tensors on draw.device, or do not say it)"
+        ) from error
+
+
 CHECKS = (
     check_gradients,
     check_gradients_with_shared_fakes,
@@ -260,4 +283,5 @@ CHECKS = (
     check_draws,
     check_steps,
     check_ranks,
+    check_capturable,
 )

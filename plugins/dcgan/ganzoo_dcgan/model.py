@@ -29,6 +29,7 @@ class DCGAN(Adversarial):
     """
 
     critic_losses = ("adversarial", "hinge")
+    capturable = True
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

@@ -59,3 +59,9 @@ def ganzoo_metrics() -> Iterable[MetricSpec]:
         "ganzoo_evaluation.disentanglement:disentanglement",
         "Codes against the factors of the data: MIG, SAP, DCI, FactorVAE, BetaVAE and more",
     )
+    yield MetricSpec(
+        "boosted_trees",
+        "ganzoo_evaluation.disentanglement:boosted_trees",
+        "DCI by the boosted trees of its published numbers",
+        on_request=True,
+    )

@@ -11,7 +11,12 @@ from ganzoo.loaded import Split
 from ganzoo.metrics import NotApplicable
 from ganzoo.metrics import disentanglement as measure
 from ganzoo.metrics.disentanglement import PoolSampler, factor_vae
-from ganzoo_evaluation.disentanglement import SourceSampler, disentanglement, read_sample
+from ganzoo_evaluation.disentanglement import (
+    SourceSampler,
+    boosted_trees,
+    disentanglement,
+    read_sample,
+)
 
 NAMES = {
     "mig",
@@ -146,6 +151,27 @@ def test_fewer_images_than_the_protocol_has_and_other_trees_are_told():
     assert set(grown.conditions) == {"images", "trees"}
     assert grown.extra["images"] == "18000 made on demand"
     assert "boosted" not in scores["dci_completeness_infogan_cr"].note
+
+
+def test_boosted_trees_are_scored_beside_the_forest_and_not_as_it():
+    source = Pixels(a=6, b=5, c=4)
+
+    def encode(images):
+        return {name: images[:, 0, 0, place] for place, name in enumerate("abc")}
+
+    loaded = Loaded(encode, split_of(source))
+    boosted, grown = boosted_trees(loaded, 120), disentanglement(loaded, 120)
+    assert set(boosted) == {
+        "dci_disentanglement_boosted",
+        "dci_completeness_boosted",
+        "dci_informativeness_boosted",
+    }
+    assert not set(boosted) & set(grown)
+    for score in boosted.values():
+        assert score.value > 0.95
+        assert (score.extra["trees"], score.extra["protocol"]) == ("boosted", "locatello")
+        assert "forest" not in score.note
+        assert "trees" in score.conditions
 
 
 class Classed(Pixels):
