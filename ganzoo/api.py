@@ -96,7 +96,7 @@ def train(
     accelerator = task.launch.accelerator
     # Not before: the processes wait for one another below, and may train again.
     atexit.register(accelerator.end_training)
-    folder, outcome = execute(task, lambda *_: [Console() if progress else Warnings()])
+    folder, outcome = execute(task, lambda _: [Console() if progress else Warnings()])
     if outcome.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
     if outcome.stopped_by is not None:
@@ -105,8 +105,7 @@ def train(
         if task.tells:
             with claimed_if_free(folder.path):
                 scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
-            for observer in outcome.observers:
-                observer.scored(scores)
+            outcome.audience.tell(outcome.step, lambda observer: observer.scored(scores))
     finally:
         accelerator.wait_for_everyone()
     return load(folder.path, registry)

@@ -81,6 +81,7 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
     losses: dict[str, Loss] = {
         name: part.factory(name, part.config, context) for name, part in settings.losses.items()
     }
+    _refuse_twins(phases, tuple(networks), losses)
     for loss in losses.values():
         networks |= {loss.own(name): network for name, network in loss.networks().items()}
         phases += tuple(loss.phases())
@@ -95,6 +96,29 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
         )
     optim = _optimisers(settings.optim, phases)
     return Assembly(data, prior, model, losses, networks, phases, terms, optim)
+
+
+def _refuse_twins(
+    phases: tuple[Phase, ...], networks: tuple[str, ...], losses: Mapping[str, Loss]
+) -> None:
+    """Raise an error if what losses bring goes by a name that somebody else's goes by."""
+    owners = {phase.name: "the model" for phase in phases}
+    problems = []
+    for name, loss in losses.items():
+        for phase in loss.phases():
+            owner = owners.setdefault(phase.name, f"loss.{name}")
+            if owner != f"loss.{name}":
+                problems.append(
+                    f"loss.{name}: brings a phase {phase.name!r}, and so does {owner}; each would "
+                    "train what the other's terms say"
+                )
+        if name in networks and loss.networks():
+            problems.append(
+                f"loss.{name}: brings networks, and a network is called {name!r}: weights of both "
+                "would be saved under the same names"
+            )
+    if problems:
+        raise SettingsError("losses and model do not fit:", problems)
 
 
 def _check_learned(prior: nn.Module, phases: tuple[Phase, ...]) -> None:

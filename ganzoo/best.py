@@ -13,7 +13,7 @@ from ganzoo.files import whole_file, write_json
 from ganzoo.reporting import Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from ganzoo.assembly import Assembly
@@ -45,21 +45,36 @@ class Score:
         """Whether one value of the figure is better than another."""
         return one * self.sign > other * self.sign
 
+    def check_loss(self, assembly: Assembly) -> None:
+        """Raise UserError if it is the figure of a loss, and there is no such term.
+
+        Other figures are known from the first report on: see :meth:`check`.
+        """
+        losses = _losses(assembly)
+        if self.figure.startswith("loss/") and self.figure not in losses:
+            raise self._unknown(losses)
+
     def check(self, figures: Mapping[str, float], assembly: Assembly) -> None:
         """Raise UserError if no report will ever have the figure, as far as one can tell.
 
         A term whose weight has yet to rise may still bring it.
         """
-        losses = {
-            f"loss/{phase}/{term.loss}" for phase, terms in assembly.terms.items() for term in terms
-        }
-        if self.figure in figures or not losses <= figures.keys():
-            return
-        raise UserError(
+        if self.figure not in figures and set(_losses(assembly)) <= figures.keys():
+            raise self._unknown(figures)
+
+    def _unknown(self, figures: Collection[str]) -> UserError:
+        return UserError(
             f"train.keep_best: no report has a figure {self.figure!r}"
             f"{did_you_mean(self.figure, figures)}",
             hint=f"This run reports {', '.join(figures)}.",
         )
+
+
+def _losses(assembly: Assembly) -> list[str]:
+    """The figures of the losses in a report."""
+    return [
+        f"loss/{phase}/{term.loss}" for phase, terms in assembly.terms.items() for term in terms
+    ]
 
 
 @dataclass(frozen=True)

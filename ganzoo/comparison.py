@@ -110,12 +110,17 @@ class Comparison:
     def versions(self) -> Mapping[str, tuple[str | None, ...]]:
         """By name of the library: its version in each of the runs, where they are not all equal.
 
-        None where a run does not tell.
+        None where a run does not tell. One without any score has nothing that versions could have
+        changed, so it does not make them differ.
         """
         told = [run.versions for run in self.runs]
-        names = dict.fromkeys(name for versions in told for name in versions)
-        by_run = {name: tuple(versions.get(name) for versions in told) for name in names}
-        return {name: versions for name, versions in by_run.items() if len(set(versions)) > 1}
+        scored = [versions for run, versions in zip(self.runs, told, strict=True) if run.scores]
+        names = dict.fromkeys(name for versions in scored for name in versions)
+        return {
+            name: tuple(versions.get(name) for versions in told)
+            for name in names
+            if len({versions.get(name) for versions in scored}) > 1
+        }
 
     @property
     def anything(self) -> bool:

@@ -121,12 +121,14 @@ class _SynchronisedBatchNorm(
 
     @torch.no_grad()
     def _track(self, average: Tensor, variance: Tensor, count: int) -> None:
-        if self.running_mean is None or self.running_var is None or self.momentum is None:
+        if self.running_mean is None or self.running_var is None:
             return
-        self.running_mean.lerp_(average, self.momentum)
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+        assert self.num_batches_tracked is not None, "it comes with the statistics"
+        self.num_batches_tracked.add_(1)
+        # Without a momentum the statistics are the mean over all batches, as torch has it.
+        share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean.lerp_(average, share)
+        self.running_var.lerp_(variance * (count / (count - 1)), share)
 
 
 def synchronise_batchnorm(network: nn.Module, device: torch.device) -> nn.Module:
@@ -146,7 +148,7 @@ def synchronise_batchnorm(network: nn.Module, device: torch.device) -> nn.Module
             setattr(replacement, name, parameter)
         for name, buffer in network.named_buffers(recurse=False):
             setattr(replacement, name, buffer)
-        return replacement
+        return replacement.train(network.training)
     for name, child in network.named_children():
         setattr(network, name, synchronise_batchnorm(child, device))
     return network

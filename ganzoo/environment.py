@@ -15,6 +15,7 @@ from ganzoo.files import write_json
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ganzoo.launch import Launch
@@ -33,10 +34,16 @@ _DECISIVE = {
 """What bits depend on besides versions, and what it is called."""
 
 
-def present(launch: Launch, settings: Settings, plugins: Plugins) -> dict[str, Any]:
+def present(
+    launch: Launch,
+    settings: Settings,
+    plugins: Plugins,
+    data: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """What this process runs on; no names, paths or variables of the person who runs it.
 
-    Each plugin of one file counts as ``file:NAME.py``, with its digest for a version.
+    ``data`` has the digest of the images of each source by its table of the settings. Each plugin
+    of one file counts as ``file:NAME.py``, with its digest for a version.
     """
     others = sorted({*settings.packages()} - {"torch-ganzoo", FILE})
     files = [record for record in plugins.loaded if record.distribution == FILE]
@@ -52,6 +59,7 @@ def present(launch: Launch, settings: Settings, plugins: Plugins) -> dict[str, A
         "versions": {"ganzoo": __version__}
         | {name: _version(name) for name in (*_VERSIONS, *others)}
         | {f"{record.qualified}.py": record.digest for record in files},
+        **({"data": dict(data)} if data is not None else {}),
     }
 
 
@@ -92,8 +100,14 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
         for name in names
         if name.startswith(f"{FILE}:") or (name in before and name in after)
     ]
-    return [
+    lines = [
         f"{name} was {_say(old)}, here it is {_say(new)}" for name, old, new in pairs if old != new
+    ]
+    digests = now.get("data", {})
+    return lines + [
+        f"the images of {source} are others than they were"
+        for source, digest in then.get("data", {}).items()
+        if digest and digests.get(source) and digests[source] != digest
     ]
 
 

@@ -175,23 +175,23 @@ def _check_fit(
 ) -> None:
     """Raise UserError unless the file has every tensor of the networks, and no other."""
     expected = {
-        f"{name}.{key}": value
+        f"{name}.{key}": (name, value)
         for name, network in networks.items()
         for key, value in network.state_dict().items()
     }
-    for key, value in expected.items():
+    for key, (name, value) in expected.items():
         if key not in tensors:
-            _misfit(path, key.partition(".")[0], f"the file lacks {key}")
+            _misfit(path, name, f"the file lacks {key}")
         given = tensors[key]
         if given.shape != value.shape:
             shapes = f"{tuple(given.shape)} in the file and {tuple(value.shape)} by the settings"
-            _misfit(path, key.partition(".")[0], f"{key} is {shapes}")
+            _misfit(path, name, f"{key} is {shapes}")
         if given.is_floating_point() != value.is_floating_point():
-            _misfit(path, key.partition(".")[0], f"{key} is {given.dtype}, not {value.dtype}")
+            _misfit(path, name, f"{key} is {given.dtype}, not {value.dtype}")
     for key in tensors.keys() - expected.keys():
-        name = key.partition(".")[0]
-        if name in networks:
-            _misfit(path, name, f"it has no {in_one_line(key, _LONGEST_REASON)}")
+        for name in networks:
+            if key.startswith(f"{name}."):
+                _misfit(path, name, f"it has no {in_one_line(key, _LONGEST_REASON)}")
         raise UserError(
             f"{path} holds {in_one_line(key, _LONGEST_REASON)!r}, "
             f"which is of none of its networks: {', '.join(networks)}"

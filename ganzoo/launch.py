@@ -107,6 +107,11 @@ def refuse(environment: Mapping[str, str]) -> None:
             "gradient accumulation is not supported: BatchNorm would still see the small batches",
             hint="Launch with --gradient_accumulation_steps 1 and set train.batch_size.",
         )
+    if environment.get("ACCELERATE_MIXED_PRECISION", "").lower() == "fp8":
+        raise UserError(
+            "fp8 is not supported: it is for the matrix products of large transformers",
+            hint="Launch with --mixed_precision bf16 or fp16, or leave it out.",
+        )
     if environment.get("ACCELERATE_DYNAMO_BACKEND", "no").lower() not in ("", "no"):
         raise UserError(
             "torch.compile is not supported: it wraps networks, whose weights then go by other "

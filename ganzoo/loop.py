@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
 from ganzoo import checkpoint
+from ganzoo.audience import Audience
 from ganzoo.best import Score
 from ganzoo.collapse import Collapse
 from ganzoo.distributed import together
@@ -23,7 +25,9 @@ from ganzoo.watchdog import PICTURES, REPORTS, Episodes
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+
+    from PIL.Image import Image
 
     from ganzoo.reporting import Observer, Record
     from ganzoo.run import Run
@@ -43,18 +47,18 @@ class Outcome:
     images_per_second: float | None
     """Median over the windows of the reports, the first left out."""
     seconds: float
-    """Of this run or its continuation, from the first turn on."""
-    observers: Sequence[Observer] = ()
+    """From the first turn on; of a continued run with those that its reports tell of before."""
+    audience: Audience = field(default_factory=Audience)
     """Who was told of it, to be told the scores as well."""
 
 
 class Loop:
     """Turns, and what happens between them: on every rank alike, but only rank 0 has observers."""
 
-    def __init__(self, run: Run, trainer: Trainer, observers: Sequence[Observer]) -> None:
+    def __init__(self, run: Run, trainer: Trainer, audience: Audience) -> None:
         self.run_ = run
         self.trainer = trainer
-        self.observers = observers
+        self.audience = audience
         self.settings = run.settings.train
         self.accelerator = trainer.accelerator
         self._best = Score.parse(self.settings.keep_best) if self.settings.keep_best else None
@@ -62,7 +66,7 @@ class Loop:
         self._stopwatch = Stopwatch(self.accelerator.device)
         self._collapse = Collapse(trainer)
         self._in_reports, self._in_pictures = Episodes(REPORTS), Episodes(PICTURES)
-        self._begun = time.monotonic()
+        self._begun = time.monotonic() - run.seconds
         self._rates: list[float] = []
         self._windows = 0
         self._stuck = 0
@@ -82,12 +86,12 @@ class Loop:
         try:
             stopped = self._turns(received)
         finally:
-            for observer in self.observers:
-                observer.finished(self.trainer.step)
+            step = self.trainer.step
+            self.audience.tell(step, lambda observer: observer.finished(step))
         stopped = stopped or self._agreement.on(received)  # observers may take seconds as well
         rate = median(self._rates) if self._rates else None
         seconds = time.monotonic() - self._begun
-        return Outcome(self.trainer.step, stopped, rate, seconds, self.observers)
+        return Outcome(self.trainer.step, stopped, rate, seconds, self.audience)
 
     def _turns(self, received: Received) -> signal.Signals | None:
         trainer, settings = self.trainer, self.settings
@@ -96,8 +100,7 @@ class Loop:
         self._stopwatch.go_on()
         while trainer.step < settings.steps:
             trainer.turn()
-            for observer in self.observers:
-                observer.turned(trainer.step)
+            self.audience.tell(trainer.step, lambda observer: observer.turned(trainer.step))
             stopped = self._agreement.on(received)
             if stopped:
                 message = f"{stopped.name}: saving; a second signal ends this at once"
@@ -215,12 +218,10 @@ class Loop:
         for name, picture in pictures.items():
             for path in (self.run_.folder.picture(name, step), self.run_.folder.picture(name)):
                 save_png(picture, path)
-            for observer in self.observers:
-                observer.pictured(step, name, picture)
+            self.audience.tell(step, partial(_shown, step=step, name=name, picture=picture))
         events = [Event(step, "pictured", details=seen.figures)]
         for event in events + self._in_pictures.heed(step, seen.symptoms):
-            for observer in self.observers:
-                observer.happened(event)
+            self.audience.tell(step, partial(_heard, event=event))
 
     def _animate(self) -> None:
         self._stopwatch.pause()
@@ -241,15 +242,20 @@ class Loop:
         self._stopwatch.go_on()
 
     def _happened(self, *events: Event) -> None:
-        def tell(observer: Observer) -> None:
-            for event in events:
-                observer.happened(event)
-
         if events:
-            self._tell(tell)
+            with together():
+                for event in events:
+                    self.audience.tell(self.trainer.step, partial(_heard, event=event))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
-        """Tell every observer; one that cannot write ends the run on all ranks."""
+        """Tell every observer; one of the host's that cannot write ends the run on all ranks."""
         with together():
-            for observer in self.observers:
-                tell(observer)
+            self.audience.tell(self.trainer.step, tell)
+
+
+def _shown(observer: Observer, *, step: int, name: str, picture: Image) -> None:
+    observer.pictured(step, name, picture)
+
+
+def _heard(observer: Observer, *, event: Event) -> None:
+    observer.happened(event)

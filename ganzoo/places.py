@@ -10,19 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ganzoo.registry import Registry
     from ganzoo.resolved import Settings
 
 USER = "${USER}"
 """Stands for the name of the user at work; no other variable is meant by such a word."""
 
 
-def shareable(settings: Settings) -> Settings:
-    """The same settings with the names of the data as :func:`portable` gives them."""
+def shareable(settings: Settings, registry: Registry) -> Settings:
+    """The same settings with the names of the data as :func:`portable` gives them.
+
+    What a plugin offers keeps its name, also where there is a folder of that name.
+    """
+
+    def kept(name: str) -> str:
+        return name if registry.matching("dataset", name) else portable(name)
+
     further = {
-        name: replace(source, name=portable(source.name))
-        for name, source in settings.further.items()
+        name: replace(source, name=kept(source.name)) for name, source in settings.further.items()
     }
-    data = replace(settings.data, name=portable(settings.data.name))
+    data = replace(settings.data, name=kept(settings.data.name))
     return replace(settings, data=data, further=further)
 
 
@@ -33,9 +40,13 @@ def portable(name: str) -> str:
     ``../../scratch/${USER}/photos``; :func:`local` fills it in again.
     """
     path, here, home = Path(name), Path.cwd(), _home()
+    if path.is_dir():
+        name = str(path)  # one folder has one name, with a slash behind it or not
     if not path.is_absolute():
-        is_path = path.exists() or name.startswith((".", "~")) or name.count("/") > 1
-        return _anonymous(name) if is_path else name  # a Hub id stays what it is
+        if name.startswith((".", "~")):
+            return _anonymous(name)
+        is_path = path.exists() or name.count("/") > 1
+        return _anonymous(f"./{name}") if is_path else name  # a Hub id stays what it is
     if path.is_relative_to(here):
         return _anonymous(f"./{path.relative_to(here)}")
     if home is not None and path.is_relative_to(home):

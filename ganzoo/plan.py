@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ganzoo.assembly import Assembly, assemble
+from ganzoo.best import Score
 from ganzoo.data import ImageSource, NativeShape, Source, check_rendered, open_source
 from ganzoo.errors import UserError
 from ganzoo.model import DataInfo
@@ -80,10 +81,13 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     for name, each in further.items():
         hint = f"What [data.{name}] leaves out is that of [data]: give it a size and channels."
         check_rendered(each, settings.further[name], hint)
-    settings = shareable(settings)
+    settings = shareable(settings, registry)
     infos = {name: _describe_data(settings.further[name], each) for name, each in further.items()}
     info = replace(_describe_data(settings.data, source), further=infos)
-    return Plan(settings, source, assemble(settings, info), further, tuple(notes))
+    assembly = assemble(settings, info)
+    if settings.train.keep_best:
+        Score.parse(settings.train.keep_best).check_loss(assembly)
+    return Plan(settings, source, assembly, further, tuple(notes))
 
 
 def _check_rendered(settings: Settings, source: Source, registry: Registry) -> None:
@@ -134,19 +138,31 @@ def _fit_preset(
 ) -> Settings:
     """Take the preset for any images where data of another shape met a preset that nobody chose."""
     chosen = request.preset is not None or request.files or settings.preset == ANY_IMAGES
-    given = {assignment.key for assignment in request.assignments}
-    if chosen or request.data is None or given & {"data.size", "data.channels"}:
+    if chosen or request.data is None:
         return settings
     if ANY_IMAGES not in registry.presets(registry.find("model", settings.model.name)):
         return settings
-    wanted = (settings.data.channels, settings.data.size, settings.data.size)
+    preset = resolve(registry, request.model, preset=settings.preset).data
+    given = {assignment.key for assignment in request.assignments}
     seen = source.native_shape()
-    if seen.uniform == wanted:
+    # What the command line says of the shape is what the images are to become.
+    channels, sizes = seen.channels, seen.sizes
+    if "data.channels" in given and settings.data.channels is not None:
+        channels = settings.data.channels
+    if "data.size" in given and settings.data.size is not None:
+        sizes = ((settings.data.size, settings.data.size),)
+    if (channels, sizes) == (preset.channels, ((preset.size, preset.size),)):
         return settings
-    converts = f" (--preset {settings.preset} would convert them)"
+    if isinstance(source.content, ImageSource):
+        made = _presets_for(seen, settings.model.name, registry)
+        others = [name for name in made if name != ANY_IMAGES]
+        instead = f"--preset {' or '.join(others)} takes them, too" if others else ""
+    else:
+        instead = f"--preset {settings.preset} would convert them"
+    what = _describe(NativeShape(sizes, channels))
     notes.append(
-        f"{_describe(seen)} do not fit preset {settings.preset}: taking preset {ANY_IMAGES}"
-        + ("" if isinstance(source.content, ImageSource) else converts)
+        f"{what} do not fit preset {settings.preset}: taking preset {ANY_IMAGES}"
+        + (f" ({instead})" if instead else "")
     )
     return resolve(registry, request.model, preset=ANY_IMAGES, assignments=request.assignments)
 

@@ -57,12 +57,16 @@ def make_pictures(
     device, seed = trainer.accelerator.device, trainer.train.seed
     model, prior = trainer.assembly.model, trainer.assembly.prior
     latents = None if prior is None else latents_for(prior, SAMPLES, seed, device)
-    samples = model.preview(nets, latents, trainer.first_batch())
+
+    def own_generator() -> torch.Generator:
+        return generator_for(device, seed, "pictures")
+
+    samples = model.preview(nets, latents, trainer.first_batch(), own_generator())
     pictures = {"samples": grid(samples, span=model.image_range)}
     if prior is not None and prior.codes:
 
         def generate(latents: Latents) -> Tensor:
-            return model.generate(nets, latents)["image"]
+            return model.generate(nets, latents, own_generator())["image"]
 
         sheet = traversals(prior, generate, rows=ROWS, seed=seed, device=device)
         pictures["traversal"] = traversal_sheet(sheet, span=model.image_range)

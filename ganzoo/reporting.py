@@ -77,20 +77,26 @@ class MetricsFile(Observer):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def cut_back(self, step: int) -> None:
-        """Drop what was reported after ``step``: a resumed run reports it again."""
+    def cut_back(self, step: int) -> float:
+        """Drop what was reported after ``step``, as a resumed run reports it again.
+
+        Gives the ``seconds`` of the last report that stays, 0 without any.
+        """
         if not self.path.exists():
-            return
-        kept = []
+            return 0.0
+        kept, seconds = [], 0.0
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                comes_again = json.loads(line)["step"] > step
+                record = json.loads(line)
+                if record["step"] > step:
+                    continue
+                seconds = float(record.get("seconds", seconds))
             except (ValueError, LookupError, TypeError):
                 continue  # a line that a crash cut off
-            if not comes_again:
-                kept.append(line + "\n")
+            kept.append(line + "\n")
         with whole_file(self.path) as file:
             file.write("".join(kept).encode())
+        return seconds
 
     def reported(self, record: Record) -> None:
         """Append the record. It is on the disk before any checkpoint that counts it as reported."""
@@ -105,11 +111,19 @@ class MetricsFile(Observer):
 
 
 class Warnings(Observer):
-    """Tells what goes wrong or changes the course of a run, and nothing else."""
+    """Tells what was chosen, goes wrong or changes the course of a run, and nothing else."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """``stream`` is standard error if left out."""
+    def __init__(self, stream: TextIO | None = None, notes: TextIO | None = None) -> None:
+        """``stream`` is standard error if left out; ``notes`` on the run go there, too, if so."""
         self.stream = stream or sys.stderr
+        self.notes = notes or self.stream
+
+    def started(self, run: Run) -> None:
+        """Say what the user should know before the run begins."""
+        for note in run.notes:
+            print(f"  note      {note}", file=self.notes)
+        for remark in run.remarks:
+            print(f"  note      {remark}", file=self.stream)
 
     def happened(self, event: Event) -> None:
         """Tell warnings and what changes the course of the run; its end is told by the command."""
@@ -123,9 +137,9 @@ class Console(Warnings):
     plain_every = 15.0
     """Seconds between two plain lines."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """``stream`` is standard error if left out."""
-        super().__init__(stream)
+    def __init__(self, stream: TextIO | None = None, notes: TextIO | None = None) -> None:
+        """As for :class:`Warnings`."""
+        super().__init__(stream, notes)
         self.bar: Any = None
         self.figures: Any = None
         self.steps = 0
@@ -133,9 +147,8 @@ class Console(Warnings):
         self._started = self._last_line = 0.0
 
     def started(self, run: Run) -> None:
-        """Say what someone who continues the run should know, and open the bar."""
-        for remark in run.remarks:
-            print(f"  note      {remark}", file=self.stream)
+        """Say what the user should know, and open the bar."""
+        super().started(run)
         self.steps, self._first_step = run.settings.train.steps, run.first_step
         self._started = self._last_line = time.monotonic()
         if self.stream.isatty():

@@ -56,7 +56,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     )
     if wanted.preset != saved.preset:
         named.append(f"preset: the run's is {saved.preset}, not {wanted.preset}")
-    refuse_differences(run, saved, shareable(wanted), registry.plugins, named)
+    refuse_differences(run, saved, shareable(wanted, registry), registry.plugins, named)
     return replace(asked, model=None, preset=None, files=[run.settings, *asked.files])
 
 
@@ -85,10 +85,14 @@ def refuse_differences(
         if key not in (*MAY_DIFFER, "preset") and before.get(key) != now.get(key)
     )
     if problems:
+        newest, damaged = checkpoint.newest(run.checkpoints)
+        kept = newest is not None or damaged
         raise SettingsError(
             f"{run.path} was begun with other settings:",
             problems,
-            hint=f"Continue it as it is with: {continuing(run, plugins)}",
+            hint=f"Continue it as it is with: {continuing(run, plugins)}"
+            if kept
+            else "It has no checkpoint yet: to begin anew remove it, or name another folder.",
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ganzoo import checkpoint, environment
+from ganzoo.audience import Audience
 from ganzoo.best import BestCheckpoint, Score
 from ganzoo.data import Data, Streamed, decode, open_stream
 from ganzoo.distributed import together
@@ -47,8 +48,10 @@ class Run:
     """What the run's settings were resolved with: plugins that are files are in no other."""
     first_step: int = 0
     """The turn that this run begins at; more than 0 if it continues."""
+    seconds: float = 0.0
+    """How long it has trained before, as its reports up to ``first_step`` say."""
     notes: Sequence[str] = ()
-    """What was chosen for the user, a sentence each."""
+    """What was chosen for the user or left out of the data, a sentence each."""
     remarks: list[str] = field(default_factory=list)
     """What someone who continues a run should know of it, a sentence each."""
 
@@ -62,17 +65,21 @@ def train(
     *,
     images: Data | Streamed,
     further: Mapping[str, Data | Streamed] | None = None,
-    invite: Callable[[Run], Sequence[Observer]] = lambda _: (),
+    notes: Sequence[str] = (),
+    invite: Callable[[Run], Sequence[tuple[str, Observer]]] = lambda _: (),
 ) -> Outcome:
     """Begin or continue the run in ``folder``; every rank calls it, only rank 0 has observers.
 
-    ``invite`` gives further observers that are built for the run. Raises UserError where the folder
-    cannot be written, the training has diverged, or another process is gone.
+    ``notes`` join those of the plan. ``invite`` gives further observers that are built for the run,
+    each with the name of its plugin. Raises UserError where the folder cannot be written, the
+    training has diverged, or another process is gone.
     """
     main = launch.accelerator.is_main_process
     trainer = Trainer(plan.assembly, images, plan.settings.train, launch.accelerator, further)
-    run = Run(folder, plan.settings, plan.assembly, launch, registry, notes=plan.notes)
-    here = environment.present(launch, plan.settings, registry.plugins)
+    run = Run(folder, plan.settings, plan.assembly, launch, registry, notes=(*plan.notes, *notes))
+    sources = {"data": images, **{f"data.{name}": each for name, each in (further or {}).items()}}
+    digests = {name: each.digest for name, each in sources.items()}
+    here = environment.present(launch, plan.settings, registry.plugins, digests)
     with writing(folder.path), together():
         if main:
             clear_up(folder)
@@ -87,19 +94,20 @@ def train(
             with whole_file(folder.settings) as file:
                 file.write(to_toml(plan.settings).encode())
             environment.record(folder.environment, here, trainer.step)
-            metrics.cut_back(trainer.step)
-    watchers: list[Observer] = []
+            run.seconds = metrics.cut_back(trainer.step)
+    audience = Audience()
     if main:
-        watchers = [metrics, EventsFile(folder.events), *observers, *invite(run)]
+        own = [metrics, EventsFile(folder.events), *observers]
         if plan.settings.train.keep_best:
-            watchers.append(BestCheckpoint(folder, Score.parse(plan.settings.train.keep_best)))
+            own.append(BestCheckpoint(folder, Score.parse(plan.settings.train.keep_best)))
+        audience = Audience(own, invite(run), strict=registry.plugins.strict)
     with (
         stop_signals() as received,
         writing(folder.path),
         told_when_lost(folder, registry.plugins),
         freed_memory_kept(launch.accelerator.device),
     ):
-        return Loop(run, trainer, watchers).run(received)
+        return Loop(run, trainer, audience).run(received)
 
 
 @contextmanager
@@ -134,8 +142,10 @@ def decode_once(plan: Plan, launch: Launch) -> tuple[Data | Streamed, dict[str, 
         }
         return opened(plan.source, plan.settings.data), further
 
-    first: tuple[Data | Streamed, dict[str, Data | Streamed]] | None = None
-    with together():
-        if launch.accelerator.is_main_process:
-            first = all_opened()
-    return first or all_opened()
+    opened_here: tuple[Data | Streamed, dict[str, Data | Streamed]] | None = None
+    for turn in (True, False):
+        with together():
+            if launch.accelerator.is_main_process is turn:
+                opened_here = all_opened()
+    assert opened_here is not None
+    return opened_here

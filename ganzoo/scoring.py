@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.card import write_card
 from ganzoo.comparison import read_scores_file
 from ganzoo.errors import UserError
+from ganzoo.export import CONFIG
+from ganzoo.exported import read_config
 from ganzoo.files import write_json
 from ganzoo.folder import RunFolder
 from ganzoo.hookspecs import MetricSpec
@@ -77,17 +79,25 @@ def score_run(
     libraries than the file's then has ``versions`` of its own. The model of a run gets a card that
     tells the scores.
     """
+    run = RunFolder(folder)
+    before = _exported(run) if run.is_run() else None
     loaded = load(folder, registry)
     scores = score_model(loaded, registry, metrics, budget)
     computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
+    computed -= scores.failed.keys()
     document = _laid_over(_read(scores_path), to_json(scores), computed, scores)
     try:
         write_json(scores_path, document)
     except OSError as error:
         raise UserError(f"cannot write {scores_path}: {error.strerror}") from error
-    if RunFolder(folder).is_run():
-        write_card(RunFolder(folder), loaded)
+    if before is not None and _exported(run) == before:  # else a training exported another
+        write_card(run, loaded)
     return scores
+
+
+def _exported(run: RunFolder) -> str:
+    """Which weights the run's exported model has."""
+    return read_config(run.model / CONFIG).sha256
 
 
 def _read(path: Path) -> dict[str, Any]:

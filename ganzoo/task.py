@@ -17,6 +17,8 @@ from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse, settle_precision
 from ganzoo.memory import told_when_full
 from ganzoo.plan import Plan, Request, make_plan
+from ganzoo.plugins import PluginError
+from ganzoo.reporting import Observer
 from ganzoo.resume import check_out, continue_request, refuse_hopeless, refuse_links
 from ganzoo.run import Run, decode_once, train, writing
 from ganzoo.schema import DataSettings, TrainSettings
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from ganzoo.loop import Outcome
     from ganzoo.registry import Registry
-    from ganzoo.reporting import Observer
 
 
 @dataclass(frozen=True)
@@ -81,22 +82,22 @@ def make_checked_plan(request: Request, registry: Registry) -> Plan:
 
 def execute(
     task: Task,
-    watch: Callable[[RunFolder, Sequence[str]], Sequence[Observer]] = lambda *_: (),
+    watch: Callable[[RunFolder], Sequence[Observer]] = lambda _: (),
 ) -> tuple[RunFolder, Outcome]:
-    """Train. ``watch`` gives observers, on rank 0, from the folder and the remarks on the data.
+    """Train. ``watch`` gives observers of the run in a folder, on rank 0.
 
     Raises UserError if another training has the folder, or had it since the task was prepared, and
     if there is too little memory.
     """
     train_settings = task.plan.settings.train
     with (
-        _own_folder(task) as (folder, notes),
+        _own_folder(task) as (folder, remarks),
         told_when_full(train_settings),
         _told_when_alone(train_settings),
     ):
         images, further = decode_once(task.plan, task.launch)
-        remarks = [
-            *notes,
+        notes = [
+            *remarks,
             *images.notes,
             *(f"{name}: {note}" for name, data in further.items() for note in data.notes),
         ]
@@ -105,9 +106,10 @@ def execute(
             folder,
             task.launch,
             task.registry,
-            watch(folder, remarks) if task.tells else (),
+            watch(folder) if task.tells else (),
             images=images,
             further=further,
+            notes=notes,
             invite=_plugin_observers,
         )
     return folder, outcome
@@ -193,6 +195,15 @@ def _claim_new(task: Task, stack: ExitStack) -> tuple[Path, bool]:
     raise AssertionError("names never end")
 
 
-def _plugin_observers(run: Run) -> list[Any]:
-    hooked = run.registry.plugins.call("ganzoo_observers", run=run)
-    return [item for _, items in hooked for item in items]
+def _plugin_observers(run: Run) -> list[tuple[str, Observer]]:
+    """The observers of plugins, each with the name of its plugin."""
+    plugins = run.registry.plugins
+    found: list[tuple[str, Observer]] = []
+    for plugin, items in plugins.call("ganzoo_observers", run=run):
+        for item in items:
+            if isinstance(item, Observer):
+                found.append((plugin.qualified, item))
+            else:
+                flaw = PluginError(f"yields a {type(item).__name__}, not an Observer")
+                plugins.blame(plugin.qualified, "ganzoo_observers", flaw)
+    return found

@@ -364,6 +364,8 @@ class Trainer:
             device = self.accelerator.device
             self._sums = {name: figure.to(device) for name, figure in rank_state["sums"].items()}
             self._counts = rank_state["counts"]
+        else:
+            self._sums, self._counts = {}, {}
         self.step = state["step"]
         self.rollbacks = state.get("rollbacks", 0)  # absent in checkpoints of earlier versions
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.assembly import Assembly, assemble
+from ganzoo.audience import Audience
 from ganzoo.data import Images
 from ganzoo.folder import RunFolder
 from ganzoo.launch import Launch, launch
@@ -108,7 +109,7 @@ class Training:
             place, self.settings, trainer.assembly, launched, registry, first_step=trainer.step
         )
         watchers = [MetricsFile(place.metrics), EventsFile(place.events), *observers]
-        return Loop(about, trainer, watchers).run([])
+        return Loop(about, trainer, Audience(watchers)).run([])
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

@@ -48,6 +48,16 @@ def test_what_a_loss_keeps_on_one_rank_goes_back_to_that_rank() -> None:
     assert among_others.assembly.losses["square"].asked == 5
 
 
+def test_without_a_rank_of_its_own_an_open_window_begins_anew() -> None:
+    trainer = trainer_of()
+    state = trainer.state_dict()
+    run_turns(trainer, 1)
+    trainer.turn()
+    assert any(name.startswith("loss/") for name in trainer.tensors())
+    trainer.load_state_dict(state, None)
+    assert not any(name.startswith("loss/") for name in trainer.tensors())
+
+
 def test_a_rehearsed_turn_is_taken_back_and_has_everything_due() -> None:
     """What three processes or more do first; see test_torture."""
     settings = settings_of(

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import datasets
 import pytest
@@ -18,6 +19,7 @@ from ganzoo.data import (
     Rendered,
     open_source,
 )
+from ganzoo.data.locate import _files_at
 from ganzoo.plugins import Plugin, Plugins
 from ganzoo.registry import Registry
 from ganzoo.schema import DataSettings
@@ -160,3 +162,7 @@ def test_a_plugins_missing_split_names_those_it_has(offering):
     with pytest.raises(MissingSplitError, match="no split 'test'") as caught:
         open_source(DataSettings(name="squares"), offering, "test")
     assert caught.value.splits == ("train",)
+
+
+def test_a_folder_is_no_pattern():
+    assert _files_at(Path("/")) == []

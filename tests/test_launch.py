@@ -36,6 +36,7 @@ def test_a_launcher_that_nobody_asked_leaves_it_to_the_device(
         ("ACCELERATE_USE_FSDP", "true", "FSDP"),
         ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed"),
         ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4", "gradient accumulation"),
+        ("ACCELERATE_MIXED_PRECISION", "fp8", "fp8"),
         ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "torch.compile"),
     ],
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from small_runs import SMALL, given
 
 from ganzoo import checkpoint
@@ -50,6 +53,50 @@ def test_another_environment_is_told_before_the_run_goes_on() -> None:
     assert "precision was bf16, here it is fp32; torch was 1.0, here it is" in line
     assert [each["from_step"] for each in json.loads(path.read_text())["history"]] == [0, 2]
     assert "bits may differ" not in go_on(4).stderr
+
+
+def test_other_images_are_told_before_the_run_goes_on() -> None:
+    words = ["--data", "photos", "--steps", "2", "--out", "x", *given(OFTEN_SAVED[:4])]
+    words += given(["data.size=28", "data.channels=1", *OFTEN_SAVED[5:]])
+    paint(10)
+    begun = invoke("dcgan", *words)
+    assert begun.exit_code == 0, begun.output
+    assert json.loads(Path("x/environment.json").read_text())["data"].keys() == {"data"}
+    assert "images" not in go_on(3).stderr
+    shutil.rmtree("photos")
+    paint(200)
+    resumed = go_on(4)
+    assert resumed.exit_code == 0, resumed.output
+    assert "bits may differ: the images of data are others than they were" in resumed.stderr
+
+
+def paint(value: int) -> None:
+    Path("photos").mkdir()
+    for place in range(4):
+        picture = np.full((28, 28), value + place, dtype=np.uint8)
+        Image.fromarray(picture).save(f"photos/{place}.png")
+
+
+def test_the_time_of_a_continued_run_is_that_of_all_its_turns() -> None:
+    assert begin(2).exit_code == 0
+    path = Path("x/metrics.jsonl")
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"seconds": 3600.0}) + "\n")
+    resumed = go_on(4)
+    assert "Trained 4 turns in 1:00:0" in resumed.stdout
+    assert [json.loads(line)["seconds"] >= 3600 for line in path.read_text().splitlines()] == [
+        True,
+        True,
+    ]
+
+
+def test_a_run_that_has_nothing_to_go_on_from_is_no_reason_to_go_on() -> None:
+    assert begin(2).exit_code == 0
+    shutil.rmtree("x/checkpoints")
+    refused = invoke("dcgan", "--steps", "2", "--out", "x", "--seed", "7", *given(OFTEN_SAVED))
+    assert refused.exit_code == 2
+    assert "train.seed: the run's is 0, not 7" in refused.stderr
+    assert "to begin anew remove it, or name another folder" in refused.stderr
 
 
 def test_a_file_may_say_when_to_stop_as_the_command_does() -> None:

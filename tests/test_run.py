@@ -253,7 +253,7 @@ def test_a_dry_run_writes_nothing_and_counts_parameters(ganzoo: Any) -> None:
     assert critic["trains"] == ["discriminator", "q"]
     assert critic["losses"] == {"adversarial": 1.0, "mutual_information": 1.0}
     shown = run(ganzoo, "infogan", "--dry-run").stdout
-    assert "Nothing was written (--dry-run). Every setting: ganzoo show infogan\n" in shown
+    assert "No run was begun (--dry-run). Every setting: ganzoo show infogan\n" in shown
     shown = run(ganzoo, "infogan", "--preset", "mnist-openai", "--dry-run").stdout
     assert shown.endswith("ganzoo show infogan --preset mnist-openai\n")
     assert not Path("runs").exists()
@@ -445,6 +445,9 @@ def test_sample_traverse_eval_and_runs_read_a_run(ganzoo: Any) -> None:
         ),
         (["traverse", "x", "--code", "colour"], "there is no code 'colour'"),
         (["traverse", "x", "-o", "t.gif"], "-o t.gif names the sheet"),
+        (["sample", "x", "-o", "t.jpg"], "-o t.jpg is no PNG file"),
+        (["sample", "x", "--code", "digit=1", "--code", "digit=2"], "--code names digit twice"),
+        (["traverse", "x", "--code", "slant", "--code", "slant"], "--code names slant twice"),
         (["traverse", "x", "-o", "."], "File '.' is a directory"),
         (["sample", "x", "-o", "."], "File '.' is a directory"),
         (["traverse", "x", "--range", "1", "-1"], "goes nowhere"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import ganzoo
+from PIL import Image
 from small_runs import SMALL, given
 
 from ganzoo import UserError, train
@@ -42,6 +43,28 @@ def test_one_image_a_process_is_refused_where_a_network_normalises_over_it() -> 
     assert again.exit_code == 0
 
 
+def test_a_figure_of_a_loss_that_there_is_not_is_refused_before_the_run() -> None:
+    keep = given(["train.keep_best=loss/critic/adversary"])
+    result = ganzoo("run", "infogan", "--out", "kb", *REPORTED, *keep)
+    assert result.exit_code == 2
+    assert "did you mean 'loss/critic/adversarial'?" in result.output
+    assert not Path("kb").exists()
+
+
+@pytest.mark.parametrize("how", ["--quiet", "--json"])
+def test_what_was_left_out_is_told_whatever_is_printed(how: str) -> None:
+    Path("photos").mkdir()
+    for place in range(9):
+        Image.new("RGB", (32, 32), (place, 0, 0)).save(f"photos/{place}.png")
+    Path("photos/9.png").write_bytes(b"no picture")
+    few = given(["data.broken_share=0.5", "train.batch_size=4", *SMALL[:4]])
+    result = ganzoo("run", "dcgan", "--data", "photos", "--steps", "1", how, *few)
+    assert result.exit_code == 0, result.output
+    assert "taking preset images" in result.stderr
+    assert "1 of 10 images cannot be read" in result.stderr
+    assert "note" not in result.stdout
+
+
 def test_a_dry_run_tells_the_rate_of_every_phase() -> None:
     joint = [*REPORTED, *given(["model.routing=joint"])]
     result = ganzoo("run", "infogan", "--dry-run", *joint)
@@ -60,7 +83,7 @@ def test_images_that_are_made_on_demand_have_to_fit_the_preset() -> None:
     assert "chairs, chairs-width" in result.output
     free = ganzoo("run", "infogan", "--data", "heads3d", *dry)
     assert free.exit_code == 0
-    assert "taking preset images" in free.output
+    assert "taking preset images (--preset faces or faces-" in free.output
     assert "would convert" not in free.output
 
 

@@ -82,6 +82,12 @@ def test_a_path_that_a_run_keeps_leads_back(person: Path, tmp_path: Path) -> Non
         assert portable(name) == name
 
 
+def test_a_folder_stays_one_where_it_is_not(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    assert portable("photos") == portable("photos/") == portable("./photos") == "./photos"
+
+
 def test_the_user_is_no_part_of_another_word(person: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("LOGNAME", "art")
     assert portable("../art/smart/art-x") == f"../{USER}/smart/{USER}-x"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from rule_breakers import (
     LOSSES,
     METRICS,
     MODELS,
+    OBSERVERS,
     PRIORS,
     Capturable,
     Forgetful,
@@ -32,10 +35,18 @@ from ganzoo import (
 )
 from ganzoo.cli import cli
 from ganzoo.plugins import CONTAINED
-from ganzoo.testing import NotChecked, checks_of, parametrize_with_checks
+from ganzoo.testing import ContractError, NotChecked, checks_of, parametrize_with_checks
 
 pytest_plugins = ["ganzoo.testing.fixtures"]
 
+WATCHING = """
+from ganzoo import hookimpl
+
+@hookimpl
+def ganzoo_observers(run):
+    from {where} import {name}
+    yield {name}()
+"""
 PRESET = """
 summary = "8x8 images"
 [prior]
@@ -135,6 +146,21 @@ def test_a_data_set_that_cannot_be_had_here_is_not_checked(judged) -> None:
 def test_a_metric_is_checked_on_models_at_hand(judged, metric, expected, culprit) -> None:
     failed, _ = judged(metrics=[MetricSpec("odd", address(metric), "a metric")])
     assert_only(failed, expected, culprit)
+
+
+@pytest.mark.parametrize(("observer", "culprit"), OBSERVERS)
+def test_what_watches_a_training_is_checked(write_package, observer, culprit) -> None:
+    where = observer.__module__
+    text = WATCHING.format(where=where, name=observer.__name__)
+    module = import_module(
+        write_package(f"watching_{observer.__name__}", {"plugin.py": text}) + ".plugin"
+    )
+    [check] = [each for each in checks_of(module) if each.name == "check_observers"]
+    if not culprit:
+        check()
+        return
+    with pytest.raises(ContractError, match=re.escape(culprit)):
+        check()
 
 
 def test_a_metric_may_say_that_it_does_not_apply(judged) -> None:
@@ -380,7 +406,7 @@ def test_the_command_shows_reasons_below_what_fails(offering, make_registry) -> 
     result = CliRunner().invoke(cli, ["check", "sounds"], obj=registry)
     assert result.exit_code == 0, "no model is there to try it on"
     assert "skip  check_metric[odd]\n      no model is installed" in result.stdout
-    assert result.stdout.endswith("acme:sounds: 3 passed, 0 failed, 2 skipped\n")
+    assert result.stdout.endswith("acme:sounds: 3 passed, 0 failed, 3 skipped\n")
 
 
 def test_a_plugin_that_is_not_there_is_bad_usage() -> None:

@@ -129,8 +129,9 @@ class CommandLine(click.Group):
             return super().main(*args, **extra)
         except UserError as error:
             # Every process of a launch comes to the same error, and one of them tells it, but for
-            # those that only one comes to.
-            if os.environ.get("RANK", "0") == "0" or isinstance(error, OneProcessError):
+            # those that only one comes to. RANK alone says little: some clusters set it for all.
+            is_another = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
+            if not is_another or isinstance(error, OneProcessError):
                 label = click.style("error:", fg="red", bold=True)
                 click.echo(f"{label} {error}", err=True, color=colour())
             sys.exit(2)

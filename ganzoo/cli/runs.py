@@ -16,6 +16,8 @@ from ganzoo.cli.terminal import watched
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ganzoo.folder import RunFolder
     from ganzoo.loaded import Loaded
     from ganzoo.overview import Overview
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 100_000
 """Images that a command draws or reads at most: they are in memory together."""
+_SHEET = 10
+"""Columns of a sheet of samples, and its rows until it becomes a larger square."""
 RUN_HELP = (
     "RUN is a run folder, an exported model folder, or a model of the Hugging Face Hub (OWNER/NAME "
     "or OWNER/NAME@REVISION), of which the output goes into ./OWNER-NAME; left out, the newest run."
@@ -62,12 +66,16 @@ def sample_command(
     """Draw images from a trained model into one PNG."""
     from ganzoo.pictures import grid
 
+    named = _as_png(output)
     place, loaded = _load(run, registry)
-    fixed = dict(_parse_code(loaded, text) for text in codes)
-    latents = loaded.with_codes(loaded.draw(count, seed), fixed)
-    columns = min(10, round(count**0.5 + 0.49))
+    path = named or place.path / "sample.png"
+    fixed = [_parse_code(loaded, text) for text in codes]
+    _refuse_twice([name for name, _ in fixed])
+    latents = loaded.with_codes(loaded.draw(count, seed), dict(fixed))
+    side = math.ceil(count**0.5)
+    columns = side if count > _SHEET * _SHEET else min(_SHEET, side)
     picture = grid(loaded.generate(latents, seed), columns=columns, span=loaded.model.image_range)
-    _save(picture, output or place.path / "sample.png")
+    _save(picture, path)
 
 
 @click.command(
@@ -117,6 +125,7 @@ def traverse_command(
         )
     for name in codes:
         loaded.check_code(name)
+    _refuse_twice(codes)
     if output is not None and output.suffix.lower() == ".gif":
         raise UserError(
             f"-o {output} names the sheet, and the animation is written beside it",
@@ -131,7 +140,7 @@ def traverse_command(
         raise UserError(f"--range is for continuous codes: {codes[0]} takes each of its categories")
     chosen = codes or tuple(known)
     # The names of codes come with the run, which may be anybody's.
-    path = output or place.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
+    path = _as_png(output) or place.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
     assert loaded.prior is not None
     moved = partial(
         traversals,
@@ -233,6 +242,24 @@ def _load(run: str | None, registry: Registry) -> tuple[RunFolder, Loaded]:
 
     model = find_model(run)
     return model.output, load(model.folder, registry)
+
+
+def _as_png(path: Path | None) -> Path | None:
+    """The path with a suffix. Raises UserError if it has that of another kind of file."""
+    if path is None or path.suffix.lower() == ".png":
+        return path
+    if path.suffix:
+        raise UserError(
+            f"-o {path} is no PNG file, and pictures are written as such",
+            hint=f"Name it {path.with_suffix('.png')}.",
+        )
+    return path.with_suffix(".png")
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--code names {name} twice", hint="Say it once.")
 
 
 def _parse_code(loaded: Loaded, text: str) -> tuple[str, float]:

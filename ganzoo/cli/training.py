@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from ganzoo.cli.terminal import watched
 from ganzoo.discovery import invocation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ganzoo.folder import RunFolder
     from ganzoo.loop import Outcome
     from ganzoo.model import DataInfo
@@ -46,7 +45,9 @@ if TYPE_CHECKING:
     shell_complete=complete_runs,
     help="Continue this run from its newest checkpoint.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be run, and stop; data may be fetched for it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
 @click.option(
     "-q", "--quiet", is_flag=True, help="Print the run's folder at the end, and warnings meanwhile."
@@ -107,12 +108,12 @@ def _execute(task: Task, *, as_json: bool, quiet: bool) -> None:
     from ganzoo.reporting import Console, Warnings
     from ganzoo.task import execute
 
-    def watch(folder: RunFolder, remarks: Sequence[str]) -> list[Observer]:
+    def watch(folder: RunFolder) -> list[Observer]:
         if as_json or quiet:
             return [Warnings()]
-        for line in _heading(task, folder, remarks):
+        for line in _heading(task, folder):
             click.echo(line)
-        return [Console()]
+        return [Console(notes=sys.stdout)]
 
     folder, outcome = execute(task, watch)
     task.launch.accelerator.end_training()
@@ -122,7 +123,7 @@ def _execute(task: Task, *, as_json: bool, quiet: bool) -> None:
         raise SystemExit(128 + outcome.stopped_by)
 
 
-def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list[str]:
+def _heading(task: Task, folder: RunFolder) -> list[str]:
     from ganzoo.loop import FIRST_PICTURE
 
     plan, launch = task.plan, task.launch
@@ -131,7 +132,7 @@ def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list
     train = settings.train
     first = min(FIRST_PICTURE, train.images_every, train.steps)
     sizes = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    lines = [
+    return [
         f"{settings.model.name}, preset {settings.preset}, in {launch.precision} ({launch.why})",
         f"  device    {launch.describe_device()}",
         f"  data      {data.name} {settings.data.split}: {_images(data)}",
@@ -143,9 +144,6 @@ def _heading(task: Task, folder: RunFolder, remarks: Sequence[str] = ()) -> list
         f"  training  {train.steps:,} turns of {train.batch_size} images, seed {train.seed}",
         f"  folder    {folder.path}",
         f"  pictures  {folder.picture('samples')}, from turn {first} on",
-    ]
-    return lines + [
-        f"  note      {note}" for note in (*plan.notes, *(remarks or plan.source.notes))
     ]
 
 
@@ -182,8 +180,7 @@ def _conclude(
     # Held, so that a sweep that waits for the run does not score it, too.
     with claimed_if_free(folder.path), showing(when=watched() and not (as_json or quiet)):
         scores = score_run(folder.path, task.registry, folder.scores, metrics)
-    for observer in outcome.observers:
-        observer.scored(scores)
+    outcome.audience.tell(outcome.step, lambda observer: observer.scored(scores))
     if as_json:
         click.echo(json.dumps({"folder": str(folder.path), **to_json(scores)}, indent=2))
         return
@@ -257,6 +254,8 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
     name = next(new_names(settings.model.name, settings.preset, settings.train.seed))
     for line in _heading(task, RunFolder(task.out or name)):
         click.echo(line)
+    for note in (*plan.notes, *plan.source.notes):
+        click.echo(f"  note      {note}")
     for phase, about in phases.items():
         losses = (
             ", ".join(f"{loss} x {weight:g}" for loss, weight in about["losses"].items())
@@ -265,7 +264,7 @@ def _show_plan(task: Task, *, as_json: bool) -> None:
         rate, trains = about["optim"]["lr"], ", ".join(about["trains"])
         click.echo(f"  phase     {phase} trains {trains} at {rate:g} by {losses}")
     show = showing(task.registry, settings.model.name, settings.preset)
-    click.echo(f"Nothing was written (--dry-run). Every setting: {show}")
+    click.echo(f"No run was begun (--dry-run). Every setting: {show}")
 
 
 COMMANDS = [run_command]

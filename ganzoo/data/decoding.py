@@ -58,7 +58,7 @@ def decode(source: Source, settings: DataSettings) -> Data:
         labels=labels,
         classes=source.classes,
         fingerprint=key,
-        skipped=entry.description.skipped,
+        digest=entry.description.digest,
         notes=(*source.notes, *notes_on(entry.description, labels)),
     )
 

@@ -24,10 +24,11 @@ class Images:
     """int64 (N,), -1 where a label is missing; None for data without labels."""
     classes: tuple[str, ...] | None
     fingerprint: str
-    skipped: int = 0
-    """How many images could not be read and are not among these."""
+    """Says which images these are meant to be: where they are from, and how they were made."""
+    digest: str = ""
+    """Says what they are, wherever they are from; empty where that is not known."""
     notes: tuple[str, ...] = ()
-    """What was converted or skipped, a sentence each."""
+    """What was converted or left out, a sentence each."""
     device: torch.device = _CPU
     """Where batches are put."""
 
@@ -62,12 +63,16 @@ class Rendered:
     source: ImageSource
     count: int
     fingerprint: str
-    skipped: int = 0
     notes: tuple[str, ...] = ()
     device: torch.device = _CPU
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def digest(self) -> str:
+        """What makes the images: they are not looked at."""
+        return self.fingerprint
 
     @property
     def classes(self) -> tuple[str, ...] | None:

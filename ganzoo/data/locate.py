@@ -59,12 +59,20 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
     if files:
         return _open_files(settings, files, split)
     if _is_path(name):
-        raise UserError(f"there is no file or folder {name!r}")
+        raise UserError(
+            f"there is no file or folder {name!r}",
+            hint=None
+            if path.is_absolute() and not name.startswith(".")
+            else "A run tells paths from the folder that it was begun in: go there to continue or "
+            "to score it, or put a link to the data here.",
+        )
     return _open_hub(settings, registry, split)
 
 
 def _files_at(path: Path) -> list[Path]:
-    """The file of that path, or those that fit it as a pattern."""
+    """The file of that path, or those that fit it as a pattern; none if it is a folder."""
+    if path.is_dir():
+        return []
     start = Path(path.anchor)
     return [path] if path.is_file() else sorted(start.glob(str(path.relative_to(start))))
 

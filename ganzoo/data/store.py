@@ -13,12 +13,13 @@ the file as long as the images are mapped.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import math
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -53,6 +54,8 @@ class Description:
     """The first few of them, each with the reason."""
     remarks: dict[str, int]
     """How many images each of :data:`ganzoo.data.convert.REMARKS` holds for."""
+    digest: str = ""
+    """Of all images and labels in their order; empty where it was not taken."""
 
     @property
     def total(self) -> int:
@@ -115,17 +118,23 @@ class EntryFile:
         self.completed = False
         self._file = file
         self._shape = shape
+        self._digest = hashlib.blake2b(repr(shape).encode(), digest_size=16)
         self._write_header()
 
     def append(self, image: Bytes) -> None:
         """Add one image of the shape that was agreed on."""
         assert image.shape == self._shape
-        self._file.write(image.tobytes())
+        content = image.tobytes()
+        self._file.write(content)
+        self._digest.update(content)
         self.count += 1
 
     def complete(self, labels: list[int], description: Description) -> Entry:
         """Add the rest of the entry, once all images are there, and give what it holds."""
-        np.save(self._file, np.array(labels, dtype=np.int64), allow_pickle=False)
+        kept = np.array(labels, dtype=np.int64)
+        self._digest.update(kept.tobytes())
+        np.save(self._file, kept, allow_pickle=False)
+        description = replace(description, digest=self._digest.hexdigest())
         self._file.write(json.dumps(asdict(description)).encode())
         self._file.seek(0)
         self._write_header()  # with the final number of images, for which it has room

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ganzoo.errors import UserError
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics.progress import one_by_one
 from ganzoo.version import __version__
@@ -60,6 +61,9 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
             results = dict(compute(loaded, budget))
         except NotApplicable as reason:
             absent[metric] = str(reason)
+            continue
+        except UserError as error:
+            failed[metric] = " ".join(str(error).split())
             continue
         except Exception as error:  # noqa: BLE001 - a plugin's metric may raise anything
             failed[metric] = " ".join(f"{type(error).__name__}: {error}".split())

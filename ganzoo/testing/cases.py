@@ -196,6 +196,11 @@ class LossCase:
         return host
 
     @property
+    def is_visiting(self) -> bool:
+        """Whether it is checked on a model that no preset of its plugin puts it on."""
+        return not _names_loss(self.host, self.offer.qualified) or bool(self.host.changes)
+
+    @property
     def refusals(self) -> list[str]:
         """Why each model at hand does not fit, if none does."""
         return self._found[1]

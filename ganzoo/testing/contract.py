@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.discovery import discover
 from ganzoo.errors import UserError
-from ganzoo.plugins import BrokenPlugin, Plugin, Plugins
+from ganzoo.plugins import BrokenPlugin, LoadedPlugin, Plugin, Plugins
 from ganzoo.presets import UNNAMED
 from ganzoo.registry import Registry
 
@@ -100,11 +100,13 @@ def _admitted(plugins: Plugins, plugin: object) -> Plugin:
 def _checks(registry: Registry, plugin: Plugin, files: tuple[Path, ...]) -> Iterator[Check]:
     from ganzoo.testing import cases
     from ganzoo.testing.checks import (
+        codes,
         datasets,
         generation,
         losses,
         metrics,
         module,
+        observers,
         phases,
         priors,
         structure,
@@ -116,6 +118,8 @@ def _checks(registry: Registry, plugin: Plugin, files: tuple[Path, ...]) -> Iter
         yield Check(module.check_hooks, case)
         return
     yield from _each(module.CHECKS, [case])
+    if isinstance(plugin, LoadedPlugin) and "ganzoo_observers" in plugin.hooks:
+        yield from _each(observers.CHECKS, [case])
     offers = [cases.OfferCase(registry, offer) for offer in case.offers(*_IMPORTED)]
     yield from _each([module.check_import_string], offers)
     yield from _each([module.check_config], [each for each in offers if each.has_config])
@@ -132,7 +136,8 @@ def _checks(registry: Registry, plugin: Plugin, files: tuple[Path, ...]) -> Iter
     for offer in case.offers("loss"):
         yield from _each(losses.CHECKS, [cases.LossCase(registry, offer, own)])
     for offer in case.offers("prior"):
-        yield from _each(priors.CHECKS, [cases.PriorCase(registry, offer, own)])
+        subject = cases.PriorCase(registry, offer, own)
+        yield from _each((*priors.CHECKS, *codes.CHECKS), [subject])
     for offer in case.offers("dataset"):
         splits = [cases.DatasetCase(registry, offer, split) for split in offer.spec.splits]
         yield from _each(datasets.CHECKS, splits)

@@ -9,15 +9,17 @@ from torch import Tensor
 from ganzoo.loss import Measured
 from ganzoo.plugins import CONTAINED, one_line
 from ganzoo.testing.bench import tensors_of, unequal
+from ganzoo.testing.checks.phases import check_draws
+from ganzoo.testing.checks.turns import check_resume
 from ganzoo.testing.verdicts import ContractError, NotChecked, listed, require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ganzoo.loss import TermFunction
     from ganzoo.model import Phase
     from ganzoo.testing.bench import Bench
-    from ganzoo.testing.cases import LossCase
+    from ganzoo.testing.cases import LossCase, ModelCase
 
 
 def check_loss_fits_a_model(case: LossCase) -> None:
@@ -91,6 +93,38 @@ def check_loss_phases_stand_alone(case: LossCase) -> None:
         require(bool(value.isfinite().all()), f"alone, the term of {phase.name!r} is not finite")
 
 
+def check_loss_goes_on(case: LossCase) -> None:
+    """On a model that no preset of the plugin puts it on, training goes on from a checkpoint."""
+    if not case.is_visiting:
+        return  # its presets are held to that themselves
+    _blamed(case, check_resume)
+
+
+def check_loss_draws(case: LossCase) -> None:
+    """There, too, the same turn gives the same losses, and ranks share the draws."""
+    if not case.is_visiting:
+        return
+    _blamed(case, check_draws)
+
+
+def _blamed(case: LossCase, rule: Callable[[ModelCase], None]) -> None:
+    """Apply a rule to the model with the loss; what the model breaks alone is not the loss's."""
+    try:
+        rule(case.host)
+    except ContractError as error:
+        try:
+            rule(case.host.with_setting(f"loss.{case.offer.name}.weight", "0"))
+        except CONTAINED:
+            raise NotChecked(f"{case.host.label} breaks the rule without it, too") from error
+        raise ContractError(f"{case.host.label} with the loss: {error}") from error
+    except NotChecked:
+        raise
+    except CONTAINED as error:
+        raise NotChecked(
+            f"{case.host.label} with the loss takes no turn: {one_line(error)}"
+        ) from error
+
+
 def check_loss_capturable(case: LossCase) -> None:
     """A loss that says that it is capturable asks the device for no number."""
     bench = case.host.bench()
@@ -127,5 +161,7 @@ CHECKS = (
     check_loss_is_a_scalar,
     check_loss_only_reads,
     check_loss_phases_stand_alone,
+    check_loss_goes_on,
+    check_loss_draws,
     check_loss_capturable,
 )

@@ -10,7 +10,6 @@ from ganzoo.errors import UserError
 from ganzoo.loss import Loss, Measured, TermFunction
 from ganzoo.model import Context, Pass
 from ganzoo.schema import setting
-from ganzoo_infogan.codes import Categorical
 
 
 class MutualInformation(Loss):
@@ -65,9 +64,8 @@ class MutualInformation(Loss):
         total, report = features.new_zeros(()), {}
         for name, code in self.codes.items():
             nll = code.nll(outputs[name].float(), pass_.latents.parts[name]).mean()
-            factor = (
-                self.config.categorical if isinstance(code, Categorical) else self.config.continuous
-            )
+            categorical = code.trained is None
+            factor = self.config.categorical if categorical else self.config.continuous
             total = total + factor * nll
             report[f"mi_nats/{name}"] = code.entropy - nll.detach()
         return Measured(total, report)

@@ -1,0 +1,54 @@
+"""Who is told of a run: the host's own observers, and those of plugins, which may fail alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ganzoo.errors import UserError
+from ganzoo.events import Event
+from ganzoo.plugins import CONTAINED, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ganzoo.reporting import Observer
+
+
+class Audience:
+    """The observers of a run. One of a plugin that raises an error is dropped, and that is told.
+
+    What one of the host's raises ends the run, as a UserError of any does; with ``strict``, every
+    error.
+    """
+
+    def __init__(
+        self,
+        own: Sequence[Observer] = (),
+        guests: Sequence[tuple[str, Observer]] = (),
+        *,
+        strict: bool = False,
+    ) -> None:
+        """``guests`` are observers of plugins, each with the qualified name of its plugin."""
+        self._own = tuple(own)
+        self._guests = list(guests)
+        self._strict = strict
+
+    def tell(self, step: int, tell: Callable[[Observer], None]) -> None:
+        """Call ``tell`` with each observer; ``step`` is the turn up to which the run has come."""
+        for observer in self._own:
+            tell(observer)
+        for guest in tuple(self._guests):
+            plugin, observer = guest
+            try:
+                tell(observer)
+            except UserError:
+                raise
+            except CONTAINED as error:
+                if self._strict:
+                    raise
+                self._guests.remove(guest)
+                self._say(step, f"an observer of plugin {plugin} raises {one_line(error)}")
+
+    def _say(self, step: int, what: str) -> None:
+        event = Event(step, "warning", f"{what}; it is told nothing more of this run")
+        self.tell(step, lambda observer: observer.happened(event))

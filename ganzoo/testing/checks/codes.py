@@ -1,0 +1,123 @@
+"""Rules of the codes of a prior."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from ganzoo.draw import generator_for
+from ganzoo.testing.bench import BATCH, CPU
+from ganzoo.testing.verdicts import ContractError, NotChecked, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from ganzoo.latents import Code
+    from ganzoo.testing.cases import PriorCase
+
+_STEPS = 5
+"""Values of a continuous code that are walked through."""
+
+
+def check_prior_codes(case: PriorCase) -> None:
+    """What a code draws, shows, encodes, reads and takes from a user belongs together."""
+    prior = case.prior()
+    if not prior.codes:
+        raise NotChecked("the prior has no codes")
+    for name, code in prior.codes.items():
+        _check_values(name, code)
+        _check_reader(name, code)
+        _check_words(name, code)
+    latents = prior.sample(BATCH, generator=generator_for(CPU, 0), device=CPU)
+    for name, code in prior.codes.items():
+        for value in code.walk(_STEPS):
+            moved = prior.replace(latents, name, torch.full((BATCH,), value))
+            kept = moved.parts[name].float()
+            require(
+                bool((kept == kept.new_tensor(value)).all()),
+                f"replace() of {name} by {value:g}, which walk() gives, makes it {kept[0]:g}",
+            )
+
+
+def _check_values(name: str, code: Code) -> None:
+    drawn = code.sample(BATCH, generator=generator_for(CPU, 0), device=CPU)
+    for what, values in (("sample()", drawn), ("walk()", _walked(code))):
+        encoded = code.encode(values)
+        wanted = (len(values), code.width)
+        require(
+            tuple(encoded.shape) == wanted and bool(encoded.isfinite().all()),
+            f"{name}: encode() of what {what} gives is {tuple(encoded.shape)}, not (n, width) "
+            f"{wanted}, or not finite",
+        )
+    if code.trained is None:
+        known = set(_walked(code).tolist())
+        strange = sorted(set(drawn.tolist()) - known)
+        require(not strange, f"{name}: sample() draws {strange}, which walk() does not show")
+        most = math.log(len(known))
+        require(
+            0 <= code.entropy <= most + 1e-6,
+            f"{name}: entropy is {code.entropy:g} nats; {len(known)} categories have at most "
+            f"{most:.4f}",
+        )
+        return
+    low, high = code.trained
+    require(low < high, f"{name}: trained is {code.trained}, not (low, high) with low < high")
+    inside = bool(((drawn >= low) & (drawn <= high)).all())
+    require(inside, f"{name}: sample() leaves what trained says, [{low:g}, {high:g}]")
+
+
+def _check_reader(name: str, code: Code) -> None:
+    outputs = torch.randn(BATCH, code.outputs, generator=generator_for(CPU, 1))
+    drawn = code.sample(BATCH, generator=generator_for(CPU, 0), device=CPU)
+    nll = code.nll(outputs, drawn)
+    shape = tuple(nll.shape)
+    require(shape == (BATCH,), f"{name}: nll() is {shape}, not (n,): a row for each image")
+    first = code.nll(outputs[:1], drawn[:1])
+    require(
+        torch.allclose(first, nll[:1], atol=1e-5),
+        f"{name}: nll() of one image changes with the others of the batch",
+    )
+    guess = code.read(outputs)
+    require(tuple(guess.shape) == (BATCH,), f"{name}: read() is {tuple(guess.shape)}, not (n,)")
+    likeliest = code.nll(outputs, guess)
+    for value in _walked(code):
+        require(
+            bool((likeliest <= code.nll(outputs, value.expand(BATCH)) + 1e-5).all()),
+            f"{name}: read() gives what nll() takes for less likely than {value.item():g}",
+        )
+
+
+def _check_words(name: str, code: Code) -> None:
+    for value, text in _written(code):
+        require(
+            code.parse(text) == value,
+            f"{name}: parse({text!r}) gives {code.parse(text)}, not {value:g}",
+        )
+    beyond = ["x", *([] if code.trained is not None else [str(len(code.walk(_STEPS)))])]
+    for text in beyond:
+        try:
+            taken = code.parse(text)
+        except ValueError:
+            continue
+        raise ContractError(
+            f"{name}: parse({text!r}) gives {taken}: raise a ValueError that says what is allowed"
+        )
+
+
+def _written(code: Code) -> Iterator[tuple[float, str]]:
+    """Values as a person writes them."""
+    for value in code.walk(_STEPS):
+        yield value, f"{value:.0f}" if code.trained is None else repr(value)
+
+
+def _walked(code: Code) -> Tensor:
+    """The values of ``walk``, of the type that ``sample`` draws."""
+    drawn = code.sample(1, generator=generator_for(CPU, 0), device=CPU)
+    return torch.tensor(code.walk(_STEPS)).to(drawn.dtype)
+
+
+CHECKS = (check_prior_codes,)

@@ -1,0 +1,160 @@
+"""Priors that keep the contract, and those that break one rule of it each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo import (
+    Context,
+    Latents,
+    Prior,
+    setting,
+)
+from ganzoo_infogan.codes import Categorical
+from ganzoo_infogan.priors import StructuredPrior
+
+
+class Coded(StructuredPrior):
+    """Keeps the contract, with codes by default."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(StructuredPrior.Config):
+        codes: dict[str, str] = setting(
+            help="codes",
+            factory=lambda: {"kind": "categorical(3)", "tone": "uniform(-1, 1)"},
+        )
+
+
+class FewRows(Coded):
+    def sample(self, n, *, generator, device):
+        flat, parts = super().sample(n, generator=generator, device=device)
+        return Latents(flat, parts | {"extra": flat[:2]})
+
+
+class IgnoresGenerator(Coded):
+    def sample(self, n, *, generator, device):
+        return super().sample(n, generator=None, device=device)
+
+
+class ReplacesNoise(Coded):
+    def replace(self, latents, name, values):
+        moved = super().replace(latents, name, values)
+        return Latents(moved.flat, moved.parts | {"noise": moved.parts["noise"] + 1})
+
+
+class ReplacesNothing(Coded):
+    def replace(self, latents, name, values):
+        moved = super().replace(latents, name, values)
+        return Latents(latents.flat, moved.parts)
+
+
+class KeepsFloats(Coded):
+    def replace(self, latents, name, values):
+        moved = super().replace(latents, name, values)
+        return Latents(moved.flat, moved.parts | {name: values})
+
+
+class Learns(nn.Module, Prior):
+    """Keeps the contract: which place is a code, and where it is, is learned."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        size: int = setting(4, "numbers")
+
+    def __init__(self, config: Any, context: Context) -> None:
+        nn.Module.__init__(self)
+        Prior.__init__(self, config, context)
+        self.size, self.codes = config.size, {"place": Categorical(3)}
+        self.places = nn.Parameter(torch.eye(3, config.size))
+
+    def sample(self, n, *, generator, device):
+        noise = torch.randn(n, self.size, generator=generator, device=device)
+        place = self.codes["place"].sample(n, generator=generator, device=device)
+        return Latents(noise, {"noise": noise, "place": place})
+
+    def replace(self, latents, name, values):
+        parts = latents.parts | {name: values.to(latents.parts[name])}
+        return Latents(latents.flat, parts)
+
+    def forward(self, latents):
+        flat = latents.flat + self.places[latents.parts["place"]]
+        return Latents(flat, latents.parts)
+
+
+class LearnsWithoutTheCode(Learns):
+    def forward(self, latents):
+        return Latents(latents.flat + self.places[0], latents.parts)
+
+
+class Doubles(Coded):
+    def sample(self, n, *, generator, device):
+        flat, parts = super().sample(n, generator=generator, device=device)
+        return Latents(flat.double(), parts)
+
+
+class Kinds(Coded):
+    """With one code, of the class that a subclass names."""
+
+    kind: type[Categorical]
+
+    def __init__(self, config: Any, context: Context) -> None:
+        super().__init__(config, context)
+        self.codes = {"kind": self.kind(3)}
+        self.size = config.size + 3
+
+
+class TooMuch(Categorical):
+    def __init__(self, k: int) -> None:
+        super().__init__(k)
+        self.entropy = 99.0
+
+
+class ReadsTheWorst(Categorical):
+    def read(self, outputs):
+        return outputs.argmin(1)
+
+
+class WalksBeyond(Categorical):
+    def walk(self, count, span=None):
+        return [0.0, 1.0, 2.0, 7.0]
+
+    def encode(self, values):
+        return torch.eye(3)[values.long() % 3]
+
+
+class MeanLikelihood(Categorical):
+    def nll(self, outputs, values):
+        return super().nll(outputs, values).mean()
+
+
+class TakesAnything(Categorical):
+    def parse(self, text):
+        return 0.0 if text == "x" else float(text)
+
+
+def with_kind(kind: type[Categorical]) -> type[Kinds]:
+    prior = type(f"With{kind.__name__}", (Kinds,), {"kind": kind, "__module__": __name__})
+    globals()[prior.__name__] = prior
+    return prior
+
+
+PRIORS = [
+    (Coded, set(), ""),
+    (FewRows, {"check_prior_sample"}, "parts extra do not have n = 8 rows"),
+    (IgnoresGenerator, {"check_prior_draws_from_its_generator"}, "kind"),
+    (ReplacesNoise, {"check_prior_replace"}, "replace() of kind moves noise"),
+    (ReplacesNothing, {"check_prior_replace"}, "replace() of kind does not reach flat"),
+    (KeepsFloats, {"check_prior_replace"}, "replace() of kind makes its part torch.float32"),
+    (Learns, set(), ""),
+    (LearnsWithoutTheCode, {"check_prior_replace"}, "does not reach what forward() gives"),
+    (Doubles, {"check_prior_drives_a_model"}, "dcgan/mnist cannot train with it"),
+    (with_kind(Categorical), set(), ""),
+    (with_kind(TooMuch), {"check_prior_codes"}, "entropy is 99 nats; 3 categories have at most"),
+    (with_kind(ReadsTheWorst), {"check_prior_codes"}, "less likely than"),
+    (with_kind(MeanLikelihood), {"check_prior_codes"}, "nll() is (), not (n,)"),
+    (with_kind(TakesAnything), {"check_prior_codes"}, "parse('x') gives 0"),
+]
