@@ -22,11 +22,13 @@ import ganzoo
 from ganzoo import loss, model
 from ganzoo.data import FactorSource, ImageSource
 from ganzoo.distributed import mean
+from ganzoo.events import Event
 from ganzoo.hookspecs import Hooks, Spec
 from ganzoo.loaded import Loaded, Split
 from ganzoo.loss import Measured
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.reporting import Observer
+from ganzoo.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +68,7 @@ PARTS: dict[str, tuple[Any, ...]] = {
     "Settings": (ganzoo.setting,),
     "Data": (ImageSource, FactorSource),
     "Metrics": (Score, NotApplicable, Loaded, Split),
-    "Observers": (Observer,),
+    "Observers": (Observer, Run, Event),
     "From Python": (ganzoo.train, ganzoo.load, ganzoo.evaluate),
     "Errors": (ganzoo.UserError,),
 }

@@ -212,7 +212,8 @@ def _use(loaded: Loaded, publication: Publication | None) -> Iterator[str]:
     yield f"```\nganzoo sample {place} -n 64"
     if codes:
         yield f"ganzoo traverse {place}"
-    yield f"ganzoo eval {place}\n```"
+    everywhere = loaded.settings.data.name in _datasets(loaded)
+    yield f"ganzoo eval {place}\n```" if everywhere else "```"
     if publication is None:
         yield "\n`FOLDER` is the folder in which this card lies."
     if others:

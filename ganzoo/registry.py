@@ -137,9 +137,12 @@ class Registry:
         known = [spelling for offer in self.all(kind) for spelling in offer.spellings]
         hints = [f"There are: {', '.join(names)}."] if names else []
         trouble = self.plugins.why_incomplete()
+        hints = hints + ([trouble] if trouble else []) or [f"No plugin offers a {noun}."]
+        others = [NOUNS[other] for other in HOOKS if other != kind and self.matching(other, name)]
+        if others:
+            hints.insert(0, f"{name} is a {' and a '.join(others)}.")
         raise UserError(
-            f"no {noun} called {name!r}{did_you_mean(name, names + known)}",
-            hint="\n".join(hints + ([trouble] if trouble else [])) or f"No plugin offers a {noun}.",
+            f"no {noun} called {name!r}{did_you_mean(name, names + known)}", hint="\n".join(hints)
         )
 
     def matching(self, kind: Kind, name: str) -> list[Offer[Any]]:

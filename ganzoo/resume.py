@@ -40,7 +40,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     try:
         saved = resolve(registry, None, files=[run.settings])
     except UserError as error:
-        raise _lacking(run, registry) or error from error
+        raise lacking_plugins(run, registry) or error from error
     if asked.data is not None:
         raise UserError(
             "--data cannot stand beside --resume: a run keeps its data",
@@ -60,7 +60,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     return replace(asked, model=None, preset=None, files=[run.settings, *asked.files])
 
 
-def _lacking(run: RunFolder, registry: Registry) -> UserError | None:
+def lacking_plugins(run: RunFolder, registry: Registry) -> UserError | None:
     """An error that names the plugins of the run that are not here, if its model names some."""
     try:
         needed = read_config(run.model / CONFIG).packages

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate.utils import broadcast_object_list
 
 from ganzoo.claim import TakenError, claimed
-from ganzoo.data import open_source
+from ganzoo.data import Images, open_source
 from ganzoo.errors import UserError
 from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse, settle_precision
@@ -27,6 +27,7 @@ from ganzoo.tracking import refuse_absent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ganzoo.data import Data, Streamed
     from ganzoo.loop import Outcome
     from ganzoo.registry import Registry
 
@@ -96,13 +97,14 @@ def execute(
         _told_when_alone(train_settings),
     ):
         images, further = decode_once(task.plan, task.launch)
+        plan = _counted(task.plan, images)
         notes = [
             *remarks,
             *images.notes,
             *(f"{name}: {note}" for name, data in further.items() for note in data.notes),
         ]
         outcome = train(
-            task.plan,
+            plan,
             folder,
             task.launch,
             task.registry,
@@ -113,6 +115,13 @@ def execute(
             invite=_plugin_observers,
         )
     return folder, outcome
+
+
+def _counted(plan: Plan, images: Data | Streamed) -> Plan:
+    """The plan with the number of images that could be read, where it is known now."""
+    data = plan.assembly.data
+    count = len(images) if isinstance(images, Images) else data.count
+    return replace(plan, assembly=replace(plan.assembly, data=replace(data, count=count)))
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def test_an_unknown_name_gets_a_near_miss_and_a_list(make_registry, offering) ->
     assert caught.value.hint == "There are: wgan."
     with pytest.raises(UserError, match="no data set called 'wgan'") as caught:
         registry.find("dataset", "wgan")
-    assert caught.value.hint == "No plugin offers a data set."
+    assert caught.value.hint == "wgan is a model.\nNo plugin offers a data set."
 
 
 def test_two_packages_with_one_name_clash_at_use_only(make_registry, offering) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 RESERVED = frozenset({"value", "split", "n", "label", "unit", "note", "conditions"}) | frozenset(
-    {"ema", "step", "data", "versions"}
+    {"ema", "step", "data", "metric", "versions"}
 )
 """Keys of a score in ``scores.json`` that ``Score.extra`` may not use."""
 

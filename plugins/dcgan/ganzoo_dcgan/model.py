@@ -84,7 +84,8 @@ class DCGAN(Adversarial):
             ("generator", self.generator_channels, config.generator_strides),
             ("discriminator", self.discriminator_channels, config.discriminator_strides),
         ):
-            _check_side(name, strides or (2,) * len(channels), context)
+            chosen = bool(getattr(config, f"{name}_channels"))
+            _check_side(name, strides or (2,) * len(channels), context, chosen=chosen)
 
     def networks(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
@@ -136,10 +137,17 @@ def _check_length(config: DCGAN.Config, name: str, channels: str, less: int = 0)
         raise ValueError(f"{name} has {given} entries, but {channels} asks for {expected}")
 
 
-def _check_side(network: str, strides: tuple[int, ...], context: Context) -> None:
+def _check_side(network: str, strides: tuple[int, ...], context: Context, *, chosen: bool) -> None:
+    """Raise UserError for images that layers of these strides, ``chosen`` or not, do not halve."""
     _, height, width = context.data.image_shape
     step = max(math.prod(strides), 4)
     if height != width or height % step or not strides:
+        if not chosen:
+            raise UserError(
+                f"images of {height}x{width} do not fit: a {network} that is laid out by their "
+                "size halves a square side that 4 divides, from 8 on",
+                hint=f"Set data.size to {max(8, height // 4 * 4)}.",
+            )
         fitting = max(4 * step, height // step * step)
         raise UserError(
             f"images of {height}x{width} do not fit model.{network}_channels: "

@@ -86,9 +86,9 @@ class Finding:
 def meanings(loaded: Loaded, budget: int) -> dict[str, Score]:
     """Move each continuous code and name the quality of the image that follows it most.
 
-    No label is used. The value is the median |Spearman| of the code with that quality; a quality
-    that changes by less than its spread among images or than can be seen, or does not follow the
-    code in most of them, names nothing.
+    No label is used. The value is the median |Spearman| of the code with that quality, and 0 where
+    no quality changes by its spread among images, as can be seen, and with the code in most of
+    them.
 
     Raises:
         NotApplicable: no code is continuous.
@@ -145,7 +145,7 @@ def _score(found: list[Finding], n: int) -> Score:
     }
     name = best.quality.name if best.speaks else None
     return Score(
-        best.correlation,
+        best.correlation if name else 0.0,
         None,
         n,
         f"moves {name}" if name else "moves nothing measured",

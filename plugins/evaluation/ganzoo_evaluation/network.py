@@ -91,7 +91,7 @@ def fit(
     person who waits.
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=_RATE)
-    steps = epochs * -(-count // _BATCH)
+    steps = epochs * steps_of_an_epoch(count)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
     network.train()
     with torch.enable_grad():
@@ -101,6 +101,11 @@ def fit(
             optimiser.step()
             schedule.step()
     network.eval().requires_grad_(requires_grad=False)
+
+
+def steps_of_an_epoch(count: int) -> int:
+    """Batches in ``count`` images."""
+    return -(-count // _BATCH)
 
 
 def _batches(count: int, epochs: int, generator: torch.Generator) -> Iterator[Tensor]:

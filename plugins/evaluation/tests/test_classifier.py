@@ -111,8 +111,8 @@ def test_training_leaves_the_global_generator_as_it_is():
 
 def test_test_images_are_never_trained_on():
     train, test = split_of("train", *bars(90, 1)), split_of("test", *bars(60, 2))
-    contents = []
-    for truth in (test, split_of("test", test.data.images, (test.data.labels + 1) % 3)):
+    contents, some_wrong = [], (test.data.labels + (torch.arange(60) < 20)) % 3
+    for truth in (test, split_of("test", test.data.images, some_wrong)):
         content = train_classifier(train, truth, "bars", CPU)
         size = int.from_bytes(content[:8], "little")
         contents.append(content[8 + size :])
@@ -168,3 +168,12 @@ def test_images_of_any_shape_fit_the_network(shape):
     network = SmallNetwork(shape, 7)
     assert network(torch.zeros(2, *shape)).shape == (2, 7)
     assert network.features(torch.zeros(2, *shape)).shape == (2, FEATURES)
+
+
+def test_labels_that_images_do_not_show_train_no_classifier():
+    images = torch.randint(256, (300, 1, 8, 8), dtype=torch.uint8)
+    labels = torch.arange(300) % 3
+    split = Split("train", Images(images, labels, None, "noise"))
+    odd = Split("test", Images(images.flip(0), (labels.flip(0) + 1) % 3, None, "noise"))
+    with pytest.raises(NotApplicable, match="its features say nothing"):
+        train_classifier(split, odd, "noise", torch.device("cpu"))

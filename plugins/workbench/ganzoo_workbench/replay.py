@@ -12,6 +12,7 @@ from ganzoo import checkpoint, environment
 from ganzoo.errors import UserError
 from ganzoo.launch import launch
 from ganzoo.plan import Request, make_plan
+from ganzoo.resume import lacking_plugins
 from ganzoo.run import decode_once
 from ganzoo.training import Trainer
 from ganzoo_workbench.states import differences
@@ -108,7 +109,10 @@ def prepare(registry: Registry, run: RunFolder, steps: int | None) -> Replay:
     start, end = choose(kept, steps)
     first = 0 if start is None else start.step
     trained = environment.trained_in(run.environment, first, end.step)
-    plan = make_plan(Request(None, files=[run.settings]), registry)
+    try:
+        plan = make_plan(Request(None, files=[run.settings]), registry)
+    except UserError as error:
+        raise lacking_plugins(run, registry) or error from error
     train = plan.settings.train
     # What `auto` or a launcher chose is known only to the run.
     chosen = trained[-1]["precision"] if trained else train.precision

@@ -56,6 +56,12 @@ def beginning(run: RecordedRun, differences: Sequence[Difference] | None) -> str
     words = [*_ganzoo(run), "run", run.model, "--preset", run.preset]
     for difference in differences:
         value, short = difference.values[-1], _SHORT.get(difference.key)
+        if value is None and difference.path[0] == "loss":
+            # The preset has a loss that the run lacks: of its settings the weight alone counts.
+            loss = (*difference.path[:2], "weight")
+            if difference.path == loss:
+                words += ["--set", _pair(loss, 0)]
+            continue
         words += (
             [short, str(value)]
             if short and value is not None
