@@ -44,7 +44,6 @@ class Checkpoint:
     path: Path
     step: int
     world_size: int
-    model: str
 
 
 def save(trainer: Trainer, folder: Path, keep: int) -> Path:
@@ -263,7 +262,7 @@ def _read_manifest(path: Path) -> tuple[Checkpoint, dict[str, str]]:
         raise DamagedCheckpointError("it is a link")
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        found = Checkpoint(path, manifest["step"], manifest["world_size"], manifest["model"])
+        found = Checkpoint(path, manifest["step"], manifest["world_size"])
         digests: dict[str, str] = manifest["sha256"]
         listed, ranks = set(digests), len(digests) - 1
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:

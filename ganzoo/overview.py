@@ -33,6 +33,8 @@ class Overview:
     steps: int
     """Turns that were asked for."""
     scores: Mapping[str, float]
+    headlines: tuple[str, ...]
+    """The scores that tell most."""
     damaged: tuple[str, ...]
     """Names of files that are there, and are not what they should be."""
 
@@ -57,6 +59,7 @@ def overview(run: RunFolder, config: Path) -> Overview:
         step=_number(step) or 0,
         steps=_number(train.get("steps")) or 0,
         scores={name: score["value"] for name, score in scores.items()},
+        headlines=tuple(name for name, score in scores.items() if score.get("headline") is True),
         damaged=tuple(damaged),
     )
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from ganzoo.data.scale import to_uint8
 from ganzoo.errors import UserError
 from ganzoo.files import whole_file
 
@@ -70,9 +71,7 @@ def to_bytes(images: Tensor, span: Range = (-1.0, 1.0)) -> NDArray[np.uint8]:
     if images.shape[-3] not in (1, 3):
         raise ValueError(f"pictures have 1 or 3 channels, not {images.shape[-3]}")
     if images.dtype != torch.uint8:
-        low, high = span
-        unit = ((images.detach().float() - low) / (high - low)).nan_to_num(0.0).clamp(0, 1)
-        images = unit.mul(255).round().to(torch.uint8)
+        images = to_uint8(images, span)
     shape = (*images.shape[:-3], 3, *images.shape[-2:])
     pixels: NDArray[np.uint8] = images.expand(shape).movedim(-3, -1).cpu().numpy()
     return pixels

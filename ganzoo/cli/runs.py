@@ -229,8 +229,7 @@ def runs_command(*, folder: Path | None, as_json: bool) -> None:
 
 def _line(run: Overview, width: int) -> str:
     turns = f"{run.step:,} of {run.steps:,} turns"
-    shown = [name for name in run.scores if name.split("/")[0] in ("category_accuracy", "mi_nats")]
-    remarks = [f"{name} {run.scores[name]:.3f}" for name in shown]
+    remarks = [f"{name} {run.scores[name]:.3f}" for name in run.headlines]
     if run.damaged:
         remarks.append(f"({', '.join(run.damaged)} cannot be read)")
     return f"{run.run:<{width}}  {turns:<24}  {'  '.join(remarks)}".rstrip()

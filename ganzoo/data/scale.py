@@ -26,7 +26,10 @@ def normalise(batch: Mapping[str, Tensor], image_range: tuple[float, float]) -> 
 
 
 def to_uint8(images: Tensor, image_range: tuple[float, float]) -> Tensor:
-    """Invert :func:`normalise` for a tensor of any shape: clamp to the range, round to bytes."""
+    """Invert :func:`normalise` for a tensor of any shape: clamp to the range, round to bytes.
+
+    NaN becomes the lower end.
+    """
     low, high = image_range
     share = (images.detach().to(torch.float32) - low) / (high - low)
-    return share.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return share.nan_to_num(0.0).clamp(0, 1).mul(255).round().to(torch.uint8)

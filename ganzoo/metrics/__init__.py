@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RESERVED = frozenset({"value", "split", "n", "label", "unit", "note", "conditions"}) | frozenset(
-    {"ema", "step", "data", "metric", "versions"}
-)
+_OF_A_SCORE = {"value", "split", "n", "label", "unit", "note", "conditions", "headline"}
+_OF_WHAT_WAS_SCORED = {"ema", "step", "data", "metric", "versions"}
+RESERVED = frozenset(_OF_A_SCORE | _OF_WHAT_WAS_SCORED)
 """Keys of a score in ``scores.json`` that ``Score.extra`` may not use."""
 
 
@@ -43,6 +43,8 @@ class Score:
     conditions: Sequence[str] = ()
     """Keys of ``extra`` whose values two runs must share for this score of theirs to be compared,
     beside ``split``, ``n``, ``protocol`` and ``extractor``."""
+    headline: bool = False
+    """Whether ``ganzoo runs`` shows it."""
 
     def __post_init__(self) -> None:
         unknown = set(self.conditions) - set(self.extra)

@@ -102,6 +102,7 @@ def _score_json(score: Score) -> dict[str, Any]:
         "n": score.n,
         **{key: text for key, text in texts.items() if text},
         **({"conditions": list(score.conditions)} if score.conditions else {}),
+        **({"headline": True} if score.headline else {}),
         # JSON has no NaN and no infinity
         **{key: None if _odd(value) else value for key, value in score.extra.items()},
     }

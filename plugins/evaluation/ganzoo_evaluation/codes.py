@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -128,13 +128,12 @@ def _category_scores(
             used_categories=used,
         )
 
-    result = {
-        f"category_accuracy/{name}": matched(
-            measure.hungarian_matching(seen, fitted_on.labels, k, classes),
-            "accuracy",
-            f"categories matched one to one with classes on {source}; {usage}",
-        )
-    }
+    accuracy = matched(
+        measure.hungarian_matching(seen, fitted_on.labels, k, classes),
+        "accuracy",
+        f"categories matched one to one with classes on {source}; {usage}",
+    )
+    result = {f"category_accuracy/{name}": replace(accuracy, headline=True)}
     if known:
         result[f"majority_accuracy_k{k}/{name}"] = matched(
             measure.majority_matching(seen, fitted_on.labels, k, classes),
@@ -279,7 +278,16 @@ def _information_score(nll: Tensor, entropy: float, *, discrete: bool) -> Score:
     else:
         note = "may be below 0, and depends on the deviations that Q is allowed to state"
     value = entropy - float(nll.mean())
-    return Score(value, None, len(nll), label="L_I", unit="nats", note=note, extra=extra)
+    return Score(
+        value,
+        None,
+        len(nll),
+        label="L_I",
+        unit="nats",
+        note=note,
+        extra=extra,
+        headline=discrete,
+    )
 
 
 def _share_error(share: float, n: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -99,7 +99,8 @@ def samples(loaded: Loaded, budget: int) -> dict[str, Score]:
         note = f"against {against}; as many train images get {lowest:.3g}"
         if name == "frechet_classifier_distance" and lowest > 0:
             note += f", so this is {value / lowest:.1f} times the floor"
-        result[name] = score(value, _LABELS[name][0], _LABELS[name][1], note, floor=lowest)
+        made = score(value, _LABELS[name][0], _LABELS[name][1], note, floor=lowest)
+        result[name] = replace(made, headline=name == "frechet_classifier_distance")
     ceiling = float(classifier.classes)
     real_score = measure.classifier_score(reference.probabilities)
     real_certainty, real_kl = float(real_certain.mean()), measure.kl_to_uniform(real_usage)

@@ -141,7 +141,7 @@ def test_a_run_that_cannot_be_verified_says_why(break_it: Callable[[], object], 
 
 
 def kept(*steps: int) -> list[Checkpoint]:
-    return [Checkpoint(Path(f"step-{step:06d}"), step, 1, "Line") for step in steps]
+    return [Checkpoint(Path(f"step-{step:06d}"), step, 1) for step in steps]
 
 
 @pytest.mark.parametrize(
