@@ -154,7 +154,19 @@ class Loaded:
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> dict[str, Tensor] | None:
-        """Codes by name, from images (n, C, H, W) in the model's range; None if it reads none."""
+        """Codes by name, from images (n, C, H, W) in the model's range; None if it reads none.
+
+        Raises UserError for images of another shape, or bytes.
+        """
+        shape = self.data.image_shape
+        if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
+            wanted = ", ".join(map(str, ("n", *shape)))
+            raise UserError(f"encode() takes images ({wanted}), not {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise UserError(
+                "encode() takes images as floats in the model's range",
+                hint="Turn bytes into them with: model.normalise(images)",
+            )
         parts: list[dict[str, Tensor]] = []
         for chunk in torch.split(images, CHUNK):
             codes = self.model.encode(self.nets, {"image": chunk.to(self.device)})

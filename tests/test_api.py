@@ -140,6 +140,17 @@ def test_a_wrong_code_is_named() -> None:
         model.sample(codes={"digit": 4})
 
 
+def test_images_of_another_kind_are_told() -> None:
+    model = ganzoo.train("infogan", steps=1, settings=SMALL, progress=False)
+    for wrong in (torch.zeros(1, 28, 28), torch.zeros(2, 3, 28, 28), torch.zeros(0, 1, 28, 28)):
+        with pytest.raises(ganzoo.UserError, match=r"takes images \(n, 1, 28, 28\), not \("):
+            model.encode(wrong)
+    with pytest.raises(ganzoo.UserError, match="as floats") as told:
+        model.encode(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
+    assert told.value.hint is not None
+    assert "model.normalise" in told.value.hint
+
+
 def test_a_model_that_is_being_saved_is_read_once_it_is_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
