@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, float | None]
 
+_LONGEST = 1e10
+"""Seconds that a training can have taken, some three hundred years."""
+
 
 class Observer:
     """Is told on rank 0 what happens in a run, between the timed turns; override what you need."""
@@ -88,12 +91,13 @@ class MetricsFile(Observer):
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 record = json.loads(line)
-                if record["step"] > step:
-                    continue
-                seconds = float(record.get("seconds", seconds))
+                comes_again = record["step"] > step
             except (ValueError, LookupError, TypeError):
                 continue  # a line that a crash cut off
-            kept.append(line + "\n")
+            if not comes_again:
+                kept.append(line + "\n")
+                told = record.get("seconds")
+                seconds = float(told) if _is_time(told) else seconds
         with whole_file(self.path) as file:
             file.write("".join(kept).encode())
         return seconds
@@ -108,6 +112,10 @@ class MetricsFile(Observer):
     def rolled_back(self, step: int) -> None:
         """Drop what was reported after ``step``."""
         self.cut_back(step)
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < _LONGEST
 
 
 class Warnings(Observer):

@@ -172,6 +172,13 @@ def test_other_versions_of_libraries_are_told_and_refuse_nothing(make_run):
     assert "versions" not in said("a", "d").stdout
 
 
+def test_a_run_without_scores_makes_no_versions_differ(make_run):
+    with_versions(make_run("a", mig=0.1), {"numpy": "2.0"})
+    with_versions(make_run("b", 1), {"numpy": "2.0"})
+    with_versions(make_run("c", 2, mig=0.2), {"numpy": "2.0"})
+    assert "versions" not in said("a", "b", "c").stdout
+
+
 def test_values_near_the_end_of_floats_do_not_break_the_table(make_run):
     for seed, value in enumerate((1.7e308, 1.7e308, -1.7e308)):
         make_run(f"r{seed}", seed, mig=value)

@@ -74,3 +74,27 @@ def test_what_a_loss_does_not_depend_on_is_found() -> None:
     assert unreached(loss, parameters) == [*head.parameters(), *other.parameters()]
     assert unreached(loss + head(features).sum(), parameters) == [*other.parameters()]
     assert unreached(loss.detach(), parameters) == parameters
+
+
+def test_a_normalisation_is_synchronised_as_torch_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes with the same half of a batch have the statistics of that half."""
+    torch.manual_seed(0)
+    images = torch.randn(8, 3, 4, 4)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "mean", lambda tensor: tensor)
+    for momentum in (0.1, None):
+        plain = nn.BatchNorm2d(3, momentum=momentum)
+        twice = nn.BatchNorm2d(3, momentum=momentum)
+        ours = distributed.synchronise_batchnorm(twice, torch.device("cpu"))
+        assert ours is not twice
+        for factor in (1.0, 2.0):
+            both = torch.cat([images, images]) * factor
+            assert torch.allclose(ours(images * factor), plain(both)[:8], atol=1e-5)
+        for name, buffer in plain.named_buffers():
+            assert torch.allclose(ours.get_buffer(name), buffer, atol=1e-5), name
+
+
+def test_a_normalisation_that_rests_goes_on_resting() -> None:
+    frozen = nn.Sequential(nn.BatchNorm1d(2)).eval()
+    [replaced] = distributed.synchronise_batchnorm(frozen, torch.device("cpu"))
+    assert not replaced.training

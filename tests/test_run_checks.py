@@ -87,6 +87,27 @@ def test_images_that_are_made_on_demand_have_to_fit_the_preset() -> None:
     assert "would convert" not in free.output
 
 
+@pytest.mark.parametrize(
+    ("settings", "shape", "preset"),
+    [
+        ([], "colour images, 32x32", "images"),
+        (["data.size=64"], "colour images, 64x64", "images"),
+        (["data.channels=1"], "grey images, 32x32", "images"),
+        (["data.size=28", "data.channels=1"], "grey images, 28x28", "mnist"),
+    ],
+)
+def test_what_is_said_of_the_shape_is_what_images_become(
+    settings: list[str], shape: str, preset: str
+) -> None:
+    Path("photos").mkdir()
+    for place in range(3):
+        Image.new("RGB", (40, 36), (place, 0, 0)).save(f"photos/{place}.png")
+    planned = ganzoo("run", "infogan", "--data", "photos", "--dry-run", *given(settings))
+    assert planned.exit_code == 0, planned.output
+    assert f"infogan, preset {preset}, in" in planned.stdout
+    assert f"3 {shape}" in planned.stdout
+
+
 def test_the_folder_is_held_while_its_model_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[bool] = []
 

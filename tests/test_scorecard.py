@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ganzoo import UserError
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics.scorecard import render, score, to_json
 
@@ -79,6 +80,13 @@ def test_a_score_that_is_no_number_fails_alone():
     scores = score(LOADED, {"half": half}, 1)
     assert set(scores.scores) == {"b"}
     assert scores.failed == {"a": "the value is nan"}
+
+
+def test_what_a_metric_tells_the_user_is_told_without_its_class():
+    def lost(loaded, budget):
+        raise UserError("no photos/ here", hint="Go there.")
+
+    assert score(LOADED, {"lost": lost}, 1).failed == {"lost": "no photos/ here Go there."}
 
 
 def test_extras_that_are_no_numbers_become_null():

@@ -85,6 +85,18 @@ def test_eval_computes_every_metric_but_those_on_request(evaluate):
     assert {one["metric"] for one in document["scores"].values()} == {"quick", "slow"}
 
 
+def test_a_metric_that_fails_costs_no_score_that_was_there(evaluate, monkeypatch):
+    evaluate()
+
+    def fails(loaded, functions, budget):
+        return Scores({}, {}, {"quick": "no disk"}, 100, False, "mnist")
+
+    monkeypatch.setattr(scoring, "score", fails)
+    document = evaluate("quick")
+    assert document["scores"]["quick"]["value"] == 1
+    assert document["failed"] == {"quick": "no disk"}
+
+
 def test_what_was_computed_on_request_is_kept(evaluate):
     assert set(evaluate("costly")["scores"]) == {"costly"}
     assert evaluate()["scores"]["costly"]["value"] == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -144,30 +145,27 @@ def test_a_training_knows_the_plugin_file_that_its_model_came_from() -> None:
     assert begun.startswith("ganzoo --plugin mine.py run mine --preset mnist")
 
 
-@pytest.mark.parametrize(
-    ("events", "time"),
-    [
-        ([(0, "begun"), (20, "continued")], "3:40"),
-        ([], "2:00"),  # nobody knows of the second process
-        ([(0, "begun"), (30, "continued"), (20, "continued")], "3:40"),
-        ([(0, "begun"), (20, "continued"), (30, "rolled back")], "3:40"),
-        ([(0, "begun"), (30, "continued"), (20, "rolled back")], "3:40"),
-    ],
-)
-def test_the_time_of_a_run_is_that_of_all_its_processes(
-    events: list[tuple[int, str]], time: str
-) -> None:
+def test_a_loss_that_the_run_lacks_is_left_out_by_its_weight() -> None:
+    settings = Path("infogan/settings.toml")
+    document = tomllib.loads(settings.read_text())
+    del document["loss"]["mutual_information"]
+    settings.write_text(tomli_w.dumps(document))
+    page, _ = report("infogan")
+    begun = section(page, "run").one("code").text
+    assert "--set loss.mutual_information.weight=0" in begun
+    assert begun.count("mutual_information") == 1
+    assert ganzoo(*shlex.split(begun)[1:], "--dry-run").exit_code == 0
+
+
+def test_the_time_of_a_run_is_that_of_its_last_report() -> None:
     Path("x").mkdir()
     Path("x/settings.toml").write_text("")
-    lines = [json.dumps({"step": step, "event": kind}) for step, kind in events]
-    Path("x/events.jsonl").write_text("\n".join(lines))
-    # the second process took longer for its first report than the first one for all of its own
-    reports = [(10, 50), (20, 100), (30, 110), (40, 120)]
+    reports = [(10, 50), (20, 100), (30, "odd"), (40, 220)]
     lines = [json.dumps({"step": step, "seconds": seconds}) for step, seconds in reports]
     Path("x/metrics.jsonl").write_text("\n".join(lines))
     page, _ = report("x")
     [fact] = [each for each in page.all("div") if each.text.startswith("Time")]
-    assert fact.text.removeprefix("Time") == time
+    assert fact.text.removeprefix("Time") == "3:40"
 
 
 def test_stretches_of_a_continued_run_show_what_changed() -> None:

@@ -167,29 +167,9 @@ def _parameters(anatomy: Anatomy) -> str:
 
 
 def _time(run: RecordedRun) -> str:
-    """The sum over the processes of the run; each counts its seconds from 0."""
-    beginnings = _beginnings(run)
-    total = last = 0.0
-    step = 0
-    for report in run.reports:
-        seconds = number(report.get("seconds")) or 0.0
-        # A longer time may be that of another process; a run may have lost its events.
-        if seconds < last or any(step <= begun < report["step"] for begun in beginnings):
-            total += last
-        step, last = report["step"], seconds
-    return clock(total + last) if total + last else ""
-
-
-def _beginnings(run: RecordedRun) -> list[int]:
-    """The turns from which on the reports are those of another process."""
-    found: list[int] = []
-    for event in run.events:
-        step, kind = event["step"], event.get("event")
-        if kind == "continued":
-            found = [each for each in found if each < step] + [step]
-        elif kind == "rolled back" and found and step < found[-1]:
-            found = [each for each in found[:-1] if each < step] + [step]
-    return found
+    """How long its turns took, as its reports say, all its processes together."""
+    told = [seconds for report in run.reports if (seconds := number(report.get("seconds")))]
+    return clock(max(told)) if told else ""
 
 
 def _rate(run: RecordedRun) -> str:
