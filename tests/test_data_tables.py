@@ -87,6 +87,27 @@ def test_numbers_that_are_no_classes_are_refused(tmp_path, registry):
         load(path, registry)
 
 
+def test_words_in_a_named_column_are_classes_of_the_same_numbers_in_each_split(tmp_path, registry):
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    kinds = {"train": ["dog", "cat", None], "test": ["emu", "dog"]}
+    for split, words in kinds.items():
+        columns = {"image": pngs(len(words)), "kind": words}
+        features = {"image": datasets.Image(), "kind": datasets.Value("string")}
+        tabular(folder, columns, features, f"{split}.parquet")
+    assert load(folder, registry).labels is None
+    train = load(folder, registry, label_column="kind")
+    assert train.classes == ("cat", "dog", "emu")
+    assert train.labels.tolist() == [1, 0, -1]
+    assert load(folder, registry, label_column="kind", split="test").labels.tolist() == [2, 1]
+    tabular(folder, {"image": pngs(1), "kind": ["ant"]}, features, "test.parquet")
+    again = load(folder, registry, label_column="kind")
+    assert again.classes == ("ant", "cat", "dog")
+    assert again.labels.tolist() == [2, 1, -1]
+    with pytest.raises(UserError, match="holds no class numbers but string"):
+        load(folder, registry, label_column="kind", stream=True)
+
+
 def test_rows_without_an_image_count_as_broken(tmp_path, registry):
     features = {"image": datasets.Image()}
     path = tabular(tmp_path, {"image": [*pngs(20), None]}, features)

@@ -69,7 +69,11 @@ class Table:
             for row, image, label in zip(numbers, images, labels, strict=True)
         ]
 
-    def _encoded(self, row: int, image: Any, label: int | None) -> Encoded:
+    def number_of(self, label: int | str | None) -> int:
+        """The class of a label."""
+        return UNLABELLED if label is None else int(label)
+
+    def _encoded(self, row: int, image: Any, label: int | str | None) -> Encoded:
         content, path = image, image
         if isinstance(image, dict):
             path = image.get("path")
@@ -77,7 +81,7 @@ class Table:
         if isinstance(content, str):
             content = self._place(content)
         name = self._name(row, path if isinstance(path, str) else None)
-        return Encoded(name, content, UNLABELLED if label is None else int(label))
+        return Encoded(name, content, self.number_of(label))
 
     def _place(self, file: str) -> str | UnreadableError:
         """Where a file is that a row names; a row must not name files that the data has not."""
@@ -109,8 +113,19 @@ class Rows(Table):
 
     table: datasets.Dataset
 
+    words: tuple[str, ...] | None = None
+    """The classes in their order, where labels are words and no numbers."""
+
     def __len__(self) -> int:
         return len(self.table)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words or ())}
+
+    def number_of(self, label: int | str | None) -> int:
+        """The class of a label."""
+        return self._numbers[label] if isinstance(label, str) else super().number_of(label)
 
     def named_files(self) -> list[Path]:
         """The files that rows name instead of holding an image, as far as they may be read."""
@@ -148,19 +163,20 @@ def find_columns(
     image: str | None = None,
     label: str | None = None,
     paths: bool = False,
+    words: bool = False,
 ) -> Columns:
     """Find the columns of a table by their ``features``, or take those that are named.
 
     Images are ``Image`` features, else structs with ``bytes``, else binary columns. Labels are
     ``ClassLabel`` features, else integers under a usual name. ``paths`` lets the named image column
-    be text, taken as paths of files.
+    be text, taken as paths of files; ``words`` the named label column, taken as names of classes.
 
     Raises:
         UserError: no image column, more than one, or a named one that is missing or of a wrong
         type.
     """
     image = _image_column(features, name, image, paths=paths)
-    return Columns(image, _label_column(features, name, label))
+    return Columns(image, _label_column(features, name, label, words=words))
 
 
 def _image_column(
@@ -194,11 +210,15 @@ def _image_column(
     )
 
 
-def _label_column(features: datasets.Features, name: str, wanted: str | None) -> str | None:
+def _label_column(
+    features: datasets.Features, name: str, wanted: str | None, *, words: bool
+) -> str | None:
     if wanted is not None:
         _check_known("data.label_column", wanted, features, name)
         feature = features[wanted]
         if isinstance(feature, datasets.ClassLabel) or _is_integer(feature):
+            return wanted
+        if words and _is_text(feature):
             return wanted
         raise UserError(
             f"data.label_column: column {wanted!r} of {name!r} holds no class numbers "
@@ -213,6 +233,16 @@ def _label_column(features: datasets.Features, name: str, wanted: str | None) ->
             hint=f"Choose one, for example with --set data.label_column={found[0]}",
         )
     return next(iter(usual or found), None)
+
+
+def words_of(tables: Iterable[datasets.Dataset], label: str) -> tuple[str, ...] | None:
+    """The words in the column ``label`` of all splits, in order; None if it holds no words."""
+    found: set[str] = set()
+    for table in tables:
+        if not _is_text(table.features.get(label)):
+            return None
+        found.update(word for word in table.unique(label) if word is not None)
+    return tuple(sorted(found))
 
 
 def classes_of(table: datasets.Dataset, name: str, label: str) -> tuple[str, ...] | None:

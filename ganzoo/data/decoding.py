@@ -47,7 +47,9 @@ def decode(source: Source, settings: DataSettings) -> Data:
     assert isinstance(source.content, Rows), "a table that is only read in order is streamed"
     target = source.target(settings)
     marks = (RULES_VERSION, source.fingerprint, source.split, target, count)
-    columns = (source.content.image, source.content.label)
+    columns: tuple[object, ...] = (source.content.image, source.content.label)
+    if source.content.words is not None:
+        columns += (source.content.words,)  # which number a word has, other splits decide as well
     key = hashlib.blake2b(repr((marks, columns)).encode(), digest_size=16).hexdigest()
     slot = Slot(key, (target.channels, target.side, target.side))
     entry = slot.load() or _build(source, settings, target, count, slot)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import datasets
 
-from ganzoo.data.columns import Rows, classes_of, find_columns
+from ganzoo.data.columns import Rows, classes_of, find_columns, words_of
 from ganzoo.data.convert import SUFFIXES
 from ganzoo.data.folder import list_files, only_images, open_image_folder, state_of
 from ganzoo.data.hub import OfflineError, caches, load_hub, load_local, load_saved
@@ -192,17 +192,30 @@ def _tabular(
         image=settings.image_column,
         label=settings.label_column,
         paths=root is not None,
+        words=not streams,
     )
     if streams:
         shards = Shards(table, columns.image, columns.label, root, folders, remote, name)
         return _sharded(settings, split, shards, features)
     label = columns.label
-    classes = None if label is None else classes_of(table, name, label)
-    rows = Rows(table, columns.image, label if classes is not None else None, root, folders)
+    # Of all splits, so that a class has the same number in each.
+    words = None if label is None else words_of(_tables(splits), label)
+    if words is not None:
+        classes = words or None
+    else:
+        classes = None if label is None else classes_of(table, name, label)
+    known = label if classes is not None else None
+    rows = Rows(table, columns.image, known, root, folders, words=words)
     fingerprint = str(table._fingerprint)  # noqa: SLF001 - its only name
     if remote is None and (files := rows.named_files()):
         fingerprint = state_of(fingerprint, Path(), files)
     return Source(name, split, rows, classes, fingerprint)
+
+
+def _tables(
+    splits: Mapping[str, datasets.Dataset | datasets.IterableDataset],
+) -> list[datasets.Dataset]:
+    return [table for table in splits.values() if isinstance(table, datasets.Dataset)]
 
 
 def _sharded(
