@@ -38,7 +38,7 @@ RECIPE = 2
 
 SEED = 0
 EPOCHS = 5
-LEAST_STEPS = 400
+LEAST_STEPS = 200
 """Steps that are trained for where five epochs of few images are fewer."""
 MOST = 60_000
 """Training images that are used of a larger split."""
