@@ -128,7 +128,7 @@ def evaluate(
     Args:
         run: a run folder, an exported model folder or ``OWNER/NAME`` of the Hub; the newest run
             if left out.
-        metrics: names as ``ganzoo metrics`` lists them; all if left out.
+        metrics: names as ``ganzoo metrics`` lists them; all but those on request if left out.
         images: images that a metric may generate, or read of one split.
         plugins: further plugins that are one Python file each.
 

@@ -106,12 +106,12 @@ def _refuse_twins(
     problems = []
     for name, loss in losses.items():
         for phase in loss.phases():
-            owner = owners.setdefault(phase.name, f"loss.{name}")
-            if owner != f"loss.{name}":
+            if phase.name in owners:
                 problems.append(
-                    f"loss.{name}: brings a phase {phase.name!r}, and so does {owner}; each would "
-                    "train what the other's terms say"
+                    f"loss.{name}: brings a phase {phase.name!r}, and so does "
+                    f"{owners[phase.name]}; each would train what the other's terms say"
                 )
+            owners[phase.name] = f"loss.{name}"
         if name in networks and loss.networks():
             problems.append(
                 f"loss.{name}: brings networks, and a network is called {name!r}: weights of both "

@@ -37,8 +37,8 @@ class Audience:
         """Call ``tell`` with each observer; ``step`` is the turn up to which the run has come."""
         for observer in self._own:
             tell(observer)
-        for guest in tuple(self._guests):
-            plugin, observer = guest
+        staying, failures = [], []
+        for plugin, observer in self._guests:
             try:
                 tell(observer)
             except UserError:
@@ -46,9 +46,12 @@ class Audience:
             except CONTAINED as error:
                 if self._strict:
                     raise
-                self._guests.remove(guest)
-                self._say(step, f"an observer of plugin {plugin} raises {one_line(error)}")
-
-    def _say(self, step: int, what: str) -> None:
-        event = Event(step, "warning", f"{what}; it is told nothing more of this run")
-        self.tell(step, lambda observer: observer.happened(event))
+                failures.append(f"an observer of plugin {plugin} raises {one_line(error)}")
+            else:
+                staying.append((plugin, observer))
+        self._guests = staying
+        for failure in failures:
+            # To the host's own alone: others may have been told already that the run has finished.
+            what = f"{failure}; it is told nothing more of this run (GANZOO_STRICT_PLUGINS=1: why)"
+            for observer in self._own:
+                observer.happened(Event(step, "warning", what))

@@ -66,7 +66,7 @@ class Score:
         return UserError(
             f"train.keep_best: no report has a figure {self.figure!r}"
             f"{did_you_mean(self.figure, figures)}",
-            hint=f"This run reports {', '.join(figures)}.",
+            hint=f"There are: {', '.join(figures)}.",
         )
 
 

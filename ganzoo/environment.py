@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ganzoo.data import Data, Streamed
     from ganzoo.launch import Launch
     from ganzoo.plugins import Plugins
     from ganzoo.settings import Settings
@@ -63,6 +64,12 @@ def present(
     }
 
 
+def digests(images: Data | Streamed, further: Mapping[str, Data | Streamed]) -> dict[str, str]:
+    """The digest of the images of each source, by its table of the settings."""
+    sources = {"data": images, **{f"data.{name}": each for name, each in further.items()}}
+    return {name: each.digest for name, each in sources.items()}
+
+
 def record(path: Path, now: dict[str, Any], step: int) -> None:
     """Write ``environment.json`` for a process that trains from turn ``step`` on.
 
@@ -103,11 +110,11 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     lines = [
         f"{name} was {_say(old)}, here it is {_say(new)}" for name, old, new in pairs if old != new
     ]
-    digests = now.get("data", {})
+    old, new = then.get("data", {}), now.get("data", {})
     return lines + [
         f"the images of {source} are others than they were"
-        for source, digest in then.get("data", {}).items()
-        if digest and digests.get(source) and digests[source] != digest
+        for source, digest in new.items()
+        if digest and old.get(source) and old[source] != digest
     ]
 
 
@@ -118,7 +125,9 @@ def _history(path: Path) -> list[dict[str, Any]]:
         history = content.get("history", [content | {"from_step": 0}])
         ordered = all(one["from_step"] < other["from_step"] for one, other in pairwise(history))
         typed = all(
-            isinstance(each["versions"], dict) and isinstance(each["from_step"], int)
+            isinstance(each["versions"], dict)
+            and isinstance(each["from_step"], int)
+            and isinstance(each.get("data", {}), dict)
             for each in history
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):

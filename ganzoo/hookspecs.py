@@ -84,6 +84,10 @@ class MetricSpec(Spec):
     on_request: bool = False
     """Only computed by ``ganzoo eval --metric NAME``: for one that takes long and few ask for."""
 
+    def __post_init__(self) -> None:
+        if self.at_end_of_run and self.on_request:
+            raise ValueError(f"metric {self.name}: at_end_of_run and on_request exclude each other")
+
 
 class Hooks:
     """Every hook. All are called without an instance and return (or yield) an iterable."""

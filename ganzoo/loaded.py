@@ -19,6 +19,7 @@ from ganzoo.data import (
     normalise,
     open_source,
     sample,
+    told_of_a_run,
 )
 from ganzoo.data.splits import same_split, share_a_split
 from ganzoo.draw import generator_for
@@ -101,12 +102,15 @@ class Loaded:
         data: DataInfo,
         device: torch.device,
         folder: Path | None = None,
+        sha256: str | None = None,
     ) -> None:
         self.model, self.nets, self.prior = model, nets, prior
         self.settings, self.registry = settings, registry
         self.step, self.ema, self.data, self.device = step, ema, data, device
         self.folder = folder
         """What it was loaded from."""
+        self.sha256 = sha256
+        """Digest of the file of its weights, in hexadecimal; None if it was not loaded from one."""
         self._splits: dict[tuple[str, str | None], Split | None] = {}
         for net in nets.values():
             net.eval()
@@ -188,7 +192,8 @@ class Loaded:
         """
         if (name, source) not in self._splits:
             settings = self.settings.data if source is None else self.settings.further[source]
-            self._splits[name, source] = self._open(name, settings)
+            with told_of_a_run():
+                self._splits[name, source] = self._open(name, settings)
         return self._splits[name, source]
 
     def _open(self, name: str, settings: DataSettings) -> Split | None:
@@ -275,6 +280,7 @@ def load(
         data=config.data,
         device=device,
         folder=place,
+        sha256=config.sha256,
     )
 
 

@@ -39,6 +39,7 @@ def portable(name: str) -> str:
     Runs get shared, and their settings are saved. The user's own name in a path is left open, as in
     ``../../scratch/${USER}/photos``; :func:`local` fills it in again.
     """
+    name = name.rstrip("/") or name
     path, here, home = Path(name), Path.cwd(), _home()
     if path.is_dir():
         name = str(path)  # one folder has one name, with a slash behind it or not

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
@@ -14,6 +13,7 @@ import pluggy
 
 from ganzoo.errors import UserError, did_you_mean
 from ganzoo.hookspecs import API_VERSION, PROJECT, Hooks, hook_names
+from ganzoo.variables import another_tells
 
 CONTAINED = (Exception, SystemExit)
 """What a plugin may raise without ending anybody else's command."""
@@ -257,7 +257,7 @@ def whole_traceback(error: BaseException) -> str:
 
 def tell(line: str) -> None:
     """Say a line on stderr, once per process and on the first rank only."""
-    if line in _told or os.environ.get("RANK", "0") != "0":
+    if line in _told or another_tells():
         return
     _told.add(line)
     print(line, file=sys.stderr)

@@ -56,7 +56,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
     )
     if wanted.preset != saved.preset:
         named.append(f"preset: the run's is {saved.preset}, not {wanted.preset}")
-    refuse_differences(run, saved, shareable(wanted, registry), registry.plugins, named)
+    refuse_differences(run, saved, wanted, registry, named)
     return replace(asked, model=None, preset=None, files=[run.settings, *asked.files])
 
 
@@ -73,11 +73,11 @@ def refuse_differences(
     run: RunFolder,
     saved: Settings,
     wanted: Settings,
-    plugins: Plugins,
+    registry: Registry,
     further: list[str] | None = None,
 ) -> None:
     """Raise an error that lists every setting of ``wanted`` that the run was not begun with."""
-    before, now = _flat(saved.table()), _flat(wanted.table())
+    before, now = (_flat(shareable(each, registry).table()) for each in (saved, wanted))
     problems = list(further or [])
     problems.extend(
         f"{key}: the run's is {_say(before.get(key))}, not {_say(now.get(key))}"
@@ -90,7 +90,7 @@ def refuse_differences(
         raise SettingsError(
             f"{run.path} was begun with other settings:",
             problems,
-            hint=f"Continue it as it is with: {continuing(run, plugins)}"
+            hint=f"Continue it as it is with: {continuing(run, registry.plugins)}"
             if kept
             else "It has no checkpoint yet: to begin anew remove it, or name another folder.",
         )
@@ -113,7 +113,7 @@ def check_out(path: Path, settings: Settings, registry: Registry) -> None:
             hint="Name a folder that is empty or not there yet.",
         )
     saved = resolve(registry, None, files=[run.settings])
-    refuse_differences(run, saved, settings, registry.plugins)
+    refuse_differences(run, saved, settings, registry)
     refuse_hopeless(run, settings.train.steps, registry.plugins)
 
 

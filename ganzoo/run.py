@@ -77,8 +77,7 @@ def train(
     main = launch.accelerator.is_main_process
     trainer = Trainer(plan.assembly, images, plan.settings.train, launch.accelerator, further)
     run = Run(folder, plan.settings, plan.assembly, launch, registry, notes=(*plan.notes, *notes))
-    sources = {"data": images, **{f"data.{name}": each for name, each in (further or {}).items()}}
-    digests = {name: each.digest for name, each in sources.items()}
+    digests = environment.digests(images, further or {})
     here = environment.present(launch, plan.settings, registry.plugins, digests)
     with writing(folder.path), together():
         if main:

@@ -80,7 +80,6 @@ def score_run(
     tells the scores.
     """
     run = RunFolder(folder)
-    before = _exported(run) if run.is_run() else None
     loaded = load(folder, registry)
     scores = score_model(loaded, registry, metrics, budget)
     computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
@@ -90,14 +89,10 @@ def score_run(
         write_json(scores_path, document)
     except OSError as error:
         raise UserError(f"cannot write {scores_path}: {error.strerror}") from error
-    if before is not None and _exported(run) == before:  # else a training exported another
+    # A training may have exported others meanwhile.
+    if run.is_run() and read_config(run.model / CONFIG).sha256 == loaded.sha256:
         write_card(run, loaded)
     return scores
-
-
-def _exported(run: RunFolder) -> str:
-    """Which weights the run's exported model has."""
-    return read_config(run.model / CONFIG).sha256
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -112,6 +107,8 @@ def _laid_over(
     old: dict[str, Any], new: dict[str, Any], computed: set[str], scores: Scores
 ) -> dict[str, Any]:
     """``new`` over what ``old`` has of the same weights and of metrics not ``computed``."""
+    if old.get("model", scores.model) != scores.model:
+        return new
     about = {"step": scores.step, "ema": scores.ema, "data": scores.data}
     versions = old.get("versions")
     theirs = {} if versions == new["versions"] else {"versions": versions}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import broadcast_object_list
 
 from ganzoo.claim import TakenError, claimed
-from ganzoo.data import Images, open_source
+from ganzoo.data import Images, open_source, told_of_a_run
 from ganzoo.errors import UserError
 from ganzoo.folder import RUNS, RunFolder, find_run, new_names
 from ganzoo.launch import Launch, launch, refuse, settle_precision
@@ -61,7 +61,8 @@ def prepare(
         run = find_run(resume)
         request = continue_request(run, request, registry)
         out = run.path
-    plan = make_checked_plan(request, registry)
+    with told_of_a_run() if run is not None else nullcontext():
+        plan = make_checked_plan(request, registry)
     settings = plan.settings.train
     _check(registry, plan, out, resumes=run is not None)
     if out is None or not RunFolder(out).is_run():

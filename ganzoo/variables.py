@@ -1,6 +1,8 @@
-"""Numbers that the environment gives."""
+"""What variables of the environment say."""
 
 from __future__ import annotations
+
+import os
 
 from ganzoo.errors import UserError, in_one_line
 
@@ -17,3 +19,11 @@ def whole_number(name: str, text: str, what: str, *, least: int = 0) -> int:
     if not text.isdecimal() or len(text) > DIGITS or int(text) < least:
         raise UserError(f"{name} should be {what}, not {in_one_line(text, DIGITS + 1)!r}")
     return int(text)
+
+
+def another_tells() -> bool:
+    """Whether this is one of the processes of a launch of which another one, the first, talks.
+
+    ``RANK`` alone says little: some clusters set it for whatever runs in them.
+    """
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"

@@ -79,9 +79,19 @@ def test_the_others_are_told_of_it_once() -> None:
     turn(audience, 1)
     turn(audience, 2)
     assert own.turns == guest.turns == [1, 2]
-    assert own.heard == guest.heard
     [told] = own.heard
     assert "an observer of plugin a:b raises KeyError" in told
+    assert guest.heard == []
+
+
+def test_two_that_fail_at_once_are_both_dropped() -> None:
+    own, last = Scribe(), Scribe()
+    one, other = Raises(ValueError("one")), Raises(ValueError("other"))
+    audience = Audience([own], [("a:b", one), ("c:d", other), ("e:f", last)])
+    turn(audience, 1)
+    turn(audience, 2)
+    assert ["one" in own.heard[0], "other" in own.heard[1]] == [True, True]
+    assert (len(own.heard), last.turns) == (2, [1, 2])
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,32 @@ def test_the_time_of_a_continued_run_is_that_of_all_its_turns() -> None:
     ]
 
 
+def test_a_folder_by_another_name_is_the_same_data() -> None:
+    paint(10)
+    words = ["--data", "photos/", "--steps", "2", "--out", "x", *given(OFTEN_SAVED[:4])]
+    assert invoke("dcgan", *words, *given(OFTEN_SAVED[5:])).exit_code == 0
+    settings = Path("x/settings.toml")
+    text = settings.read_text()
+    assert 'name = "./photos"' in text
+    settings.write_text(text.replace('"./photos"', '"photos"'))
+    resumed = go_on(3)
+    assert resumed.exit_code == 0, resumed.output
+
+
+def test_a_run_that_is_continued_elsewhere_says_where_its_paths_begin() -> None:
+    paint(10)
+    words = ["--data", "photos", "--steps", "2", "--out", "x", *given(OFTEN_SAVED[:4])]
+    assert invoke("dcgan", *words, *given(OFTEN_SAVED[5:])).exit_code == 0
+    Path("photos").rename("moved")
+    refused = go_on(3)
+    assert refused.exit_code == 2
+    assert "there is no file or folder './photos'" in refused.stderr
+    assert "A run tells paths from the folder that it was begun in" in refused.stderr
+    mistyped = invoke("dcgan", "--data", "./fotos")
+    assert "there is no file or folder './fotos'" in mistyped.stderr
+    assert "begun" not in mistyped.stderr
+
+
 def test_a_run_that_has_nothing_to_go_on_from_is_no_reason_to_go_on() -> None:
     assert begin(2).exit_code == 0
     shutil.rmtree("x/checkpoints")

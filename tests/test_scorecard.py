@@ -9,7 +9,7 @@ from ganzoo import UserError
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics.scorecard import render, score, to_json
 
-LOADED = SimpleNamespace(step=5000, ema=False, data_name="mnist")
+LOADED = SimpleNamespace(step=5000, ema=False, data_name="mnist", sha256=None)
 
 
 def categories(loaded, budget):

@@ -15,7 +15,7 @@ from ganzoo.scoring import quick_metrics, score_run
 
 
 class Loaded:
-    step, ema, data_name = 100, False, "mnist"
+    step, ema, data_name, sha256 = 100, False, "mnist", "abc"
 
 
 def quick(loaded, budget):
@@ -89,7 +89,7 @@ def test_a_metric_that_fails_costs_no_score_that_was_there(evaluate, monkeypatch
     evaluate()
 
     def fails(loaded, functions, budget):
-        return Scores({}, {}, {"quick": "no disk"}, 100, False, "mnist")
+        return Scores({}, {}, {"quick": "no disk"}, 100, False, "mnist", {}, "abc")
 
     monkeypatch.setattr(scoring, "score", fails)
     document = evaluate("quick")
@@ -127,7 +127,7 @@ def test_a_metric_that_is_computed_again_replaces_its_scores(evaluate, monkeypat
         scoring,
         "score",
         lambda loaded, functions, budget: Scores(
-            {"quick": Score(9.0, None, 1)}, {}, {}, 100, False, "mnist"
+            {"quick": Score(9.0, None, 1)}, {}, {}, 100, False, "mnist", {"quick": "quick"}, "abc"
         ),
     )
     document = evaluate("quick")
@@ -148,6 +148,12 @@ def test_a_score_that_is_kept_keeps_its_versions(evaluate, tmp_path):
     assert told["slow"]["versions"] == {"numpy": "1.0"}
     assert told["quick"]["versions"] == after["versions"]
     assert "versions" not in evaluate("slow")["scores"]["slow"]
+
+
+def test_scores_of_other_weights_of_the_same_step_are_not_kept(evaluate, monkeypatch):
+    evaluate()
+    monkeypatch.setattr(Loaded, "sha256", "def")
+    assert set(evaluate("quick")["scores"]) == {"quick"}
 
 
 def test_scores_of_another_step_are_not_kept(evaluate, monkeypatch):

@@ -14,7 +14,7 @@ from ganzoo.metrics.progress import one_by_one, showing, tracked
 
 
 class Loaded:
-    step, ema, data_name = 100, False, "mnist"
+    step, ema, data_name, sha256 = 100, False, "mnist", None
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ is imported in the body of the command that needs it.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from functools import cache
@@ -20,6 +19,7 @@ from ganzoo.discovery import discover
 from ganzoo.errors import OneProcessError, UserError, did_you_mean
 from ganzoo.plugins import PluginError
 from ganzoo.registry import Registry
+from ganzoo.variables import another_tells
 from ganzoo.version import __version__
 
 _FILES = "ganzoo.plugin_files"
@@ -129,9 +129,8 @@ class CommandLine(click.Group):
             return super().main(*args, **extra)
         except UserError as error:
             # Every process of a launch comes to the same error, and one of them tells it, but for
-            # those that only one comes to. RANK alone says little: some clusters set it for all.
-            is_another = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
-            if not is_another or isinstance(error, OneProcessError):
+            # those that only one comes to.
+            if not another_tells() or isinstance(error, OneProcessError):
                 label = click.style("error:", fg="red", bold=True)
                 click.echo(f"{label} {error}", err=True, color=colour())
             sys.exit(2)

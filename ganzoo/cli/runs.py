@@ -244,15 +244,17 @@ def _load(run: str | None, registry: Registry) -> tuple[RunFolder, Loaded]:
 
 
 def _as_png(path: Path | None) -> Path | None:
-    """The path with a suffix. Raises UserError if it has that of another kind of file."""
+    """The path with a suffix. Raises UserError if it has that of another kind of picture."""
+    from ganzoo.data.convert import SUFFIXES
+
     if path is None or path.suffix.lower() == ".png":
         return path
-    if path.suffix:
+    if path.suffix.lower() in SUFFIXES:
         raise UserError(
             f"-o {path} is no PNG file, and pictures are written as such",
             hint=f"Name it {path.with_suffix('.png')}.",
         )
-    return path.with_suffix(".png")
+    return path.with_name(f"{path.name}.png")
 
 
 def _refuse_twice(names: Sequence[str]) -> None:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
 @click.option(
-    "-q", "--quiet", is_flag=True, help="Print the run's folder at the end, and warnings meanwhile."
+    "-q", "--quiet", is_flag=True, help="Print the run's folder at the end, and notes and warnings."
 )
 @click.pass_obj
 def run_command(

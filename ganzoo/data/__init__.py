@@ -10,7 +10,7 @@ from __future__ import annotations
 from ganzoo.data.decoding import Data, check_rendered, decode
 from ganzoo.data.feed import Feed
 from ganzoo.data.images import Images, Rendered
-from ganzoo.data.locate import open_source
+from ganzoo.data.locate import open_source, told_of_a_run
 from ganzoo.data.order import Order
 from ganzoo.data.scale import normalise, to_uint8
 from ganzoo.data.source import FactorSource, ImageSource, NativeShape, Source
@@ -36,4 +36,5 @@ __all__ = [
     "open_stream",
     "sample",
     "to_uint8",
+    "told_of_a_run",
 ]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from ganzoo.errors import OfferError, UserError, did_you_mean
 from ganzoo.places import local
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ganzoo.registry import Registry
     from ganzoo.schema import DataSettings
@@ -33,6 +34,23 @@ HUB = "hf://"
 """How addresses on the Hub begin."""
 _METADATA = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
 _SAVED = frozenset({"dataset_dict.json", "state.json"})
+
+
+class MissingPathError(UserError):
+    """A path that the settings name leads to nothing."""
+
+
+@contextmanager
+def told_of_a_run() -> Iterator[None]:
+    """Say of a path that is missing, and that a run has saved, where it is told from."""
+    try:
+        yield
+    except MissingPathError as error:
+        raise UserError(
+            error.what,
+            hint="A run tells paths from the folder that it was begun in: go there to continue or "
+            "to score it, or put a link to the data here.",
+        ) from error
 
 
 def open_source(settings: DataSettings, registry: Registry, split: str) -> Source:
@@ -59,13 +77,7 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
     if files:
         return _open_files(settings, files, split)
     if _is_path(name):
-        raise UserError(
-            f"there is no file or folder {name!r}",
-            hint=None
-            if path.is_absolute() and not name.startswith(".")
-            else "A run tells paths from the folder that it was begun in: go there to continue or "
-            "to score it, or put a link to the data here.",
-        )
+        raise MissingPathError(f"there is no file or folder {name!r}")
     return _open_hub(settings, registry, split)
 
 

@@ -45,6 +45,8 @@ class Scores:
     data: str
     given_by: Mapping[str, str] = field(default_factory=dict)
     """The metric that gave each score, by the score's name."""
+    model: str | None = None
+    """Digest of the weights that were scored, where they are in a file."""
 
 
 def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
@@ -76,7 +78,7 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
             else:
                 scores[name], given_by[name] = result, metric
     about = loaded.step, loaded.ema, loaded.data_name
-    return Scores(scores, absent, failed, *about, given_by)
+    return Scores(scores, absent, failed, *about, given_by, loaded.sha256)
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def to_json(scores: Scores) -> dict[str, Any]:
         },
         "absent": dict(scores.absent),
         "failed": dict(scores.failed),
+        "model": scores.model,
         "versions": {"ganzoo": __version__} | {name: version(name) for name in _LIBRARIES},
     }
 

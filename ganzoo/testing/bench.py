@@ -49,6 +49,7 @@ class LocalAccelerator:
     device = CPU
     process_index = 0
     num_processes = 1
+    is_main_process = True
     scaler = None
 
     def __init__(self, *, bf16: bool = False) -> None:

@@ -14,7 +14,7 @@ from ganzoo import (
     Prior,
     setting,
 )
-from ganzoo_infogan.codes import Categorical
+from ganzoo_infogan.codes import Categorical, Uniform
 from ganzoo_infogan.priors import StructuredPrior
 
 
@@ -104,7 +104,7 @@ class Kinds(Coded):
     def __init__(self, config: Any, context: Context) -> None:
         super().__init__(config, context)
         self.codes = {"kind": self.kind(3)}
-        self.size = config.size + 3
+        self.size = config.size + self.codes["kind"].width
 
 
 class TooMuch(Categorical):
@@ -133,7 +133,56 @@ class MeanLikelihood(Categorical):
 
 class TakesAnything(Categorical):
     def parse(self, text):
-        return 0.0 if text == "x" else float(text)
+        return float(text) if text.isdecimal() else 0.0
+
+
+class ByNames(Categorical):
+    """Keeps the contract: a person says a colour."""
+
+    names = ("red", "green", "blue")
+
+    def parse(self, text):
+        if text not in self.names:
+            raise ValueError(f"should be one of {self.names}, not {text!r}")
+        return float(self.names.index(text))
+
+
+class FromOne(Categorical):
+    """Keeps the contract: categories are counted from 1."""
+
+    def sample(self, n, *, generator, device):
+        return super().sample(n, generator=generator, device=device) + 1
+
+    def encode(self, values):
+        return super().encode(values - 1)
+
+    def nll(self, outputs, values):
+        return super().nll(outputs, values - 1)
+
+    def read(self, outputs):
+        return super().read(outputs) + 1
+
+    def walk(self, count, span=None):
+        return [value + 1 for value in super().walk(count, span)]
+
+    def parse(self, text):
+        return super().parse(str(int(text) - 1)) + 1
+
+
+class DrawsUnseen(FromOne):
+    def walk(self, count, span=None):
+        return [1.0, 2.0]
+
+
+class TooWide(Categorical):
+    def encode(self, values):
+        return super().encode(values).repeat(1, 2)
+
+
+class UpsideDown(Uniform):
+    def __init__(self, low: float) -> None:
+        super().__init__(-low, low)
+        self.trained = (low, -low)
 
 
 def with_kind(kind: type[Categorical]) -> type[Kinds]:
@@ -156,5 +205,15 @@ PRIORS = [
     (with_kind(TooMuch), {"check_prior_codes"}, "entropy is 99 nats; 3 categories have at most"),
     (with_kind(ReadsTheWorst), {"check_prior_codes"}, "less likely than"),
     (with_kind(MeanLikelihood), {"check_prior_codes"}, "nll() is (), not (n,)"),
-    (with_kind(TakesAnything), {"check_prior_codes"}, "parse('x') gives 0"),
+    (with_kind(TakesAnything), {"check_prior_codes"}, "parse('no value of it') gives 0"),
+    (with_kind(ByNames), set(), ""),
+    (with_kind(FromOne), set(), ""),
+    (with_kind(DrawsUnseen), {"check_prior_codes"}, "sample() draws [3], which walk()"),
+    (with_kind(WalksBeyond), {"check_prior_codes"}, "7 is out of bounds"),
+    (
+        with_kind(TooWide),
+        {"check_prior_sample", "check_prior_codes", "check_prior_drives_a_model"},
+        "",
+    ),
+    (with_kind(UpsideDown), {"check_prior_codes"}, "not (low, high) with low < high"),
 ]

@@ -95,34 +95,33 @@ def check_loss_phases_stand_alone(case: LossCase) -> None:
 
 def check_loss_goes_on(case: LossCase) -> None:
     """On a model that no preset of the plugin puts it on, training goes on from a checkpoint."""
-    if not case.is_visiting:
-        return  # its presets are held to that themselves
     _blamed(case, check_resume)
 
 
 def check_loss_draws(case: LossCase) -> None:
     """There, too, the same turn gives the same losses, and ranks share the draws."""
-    if not case.is_visiting:
-        return
     _blamed(case, check_draws)
 
 
 def _blamed(case: LossCase, rule: Callable[[ModelCase], None]) -> None:
     """Apply a rule to the model with the loss; what the model breaks alone is not the loss's."""
+    if not case.is_visiting:
+        raise NotChecked("a preset of the plugin has the loss, and is held to that itself")
+    try:
+        check_loss_is_a_scalar(case)
+    except CONTAINED as error:
+        raise NotChecked(f"see check_loss_is_a_scalar[{case.label}]") from error
     try:
         rule(case.host)
-    except ContractError as error:
+    except NotChecked:
+        raise
+    except CONTAINED as error:
         try:
             rule(case.host.with_setting(f"loss.{case.offer.name}.weight", "0"))
         except CONTAINED:
             raise NotChecked(f"{case.host.label} breaks the rule without it, too") from error
-        raise ContractError(f"{case.host.label} with the loss: {error}") from error
-    except NotChecked:
-        raise
-    except CONTAINED as error:
-        raise NotChecked(
-            f"{case.host.label} with the loss takes no turn: {one_line(error)}"
-        ) from error
+        what = str(error) if isinstance(error, ContractError) else one_line(error)
+        raise ContractError(f"{case.host.label} with the loss: {what}") from error
 
 
 def check_loss_capturable(case: LossCase) -> None:

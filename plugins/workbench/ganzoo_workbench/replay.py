@@ -18,10 +18,11 @@ from ganzoo.training import Trainer
 from ganzoo_workbench.states import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ganzoo.checkpoint import Checkpoint
+    from ganzoo.data import Data, Streamed
     from ganzoo.folder import RunFolder
     from ganzoo.launch import Launch
     from ganzoo.plan import Plan
@@ -40,6 +41,8 @@ class Replay:
     start: Checkpoint | None
     """None for the beginning of the run."""
     end: Checkpoint
+    images: Data | Streamed
+    further: Mapping[str, Data | Streamed]
     doubts: Sequence[str]
     """What may give other bits here than the run had, a sentence each."""
 
@@ -70,10 +73,9 @@ class Replay:
         Every rank calls it, and all get the same lines. What each rank keeps for itself is compared
         where the run had as many.
         """
-        images, further = decode_once(self.plan, self.launch)
         accelerator = self.launch.accelerator
         trainer = Trainer(
-            self.plan.assembly, images, self.plan.settings.train, accelerator, further
+            self.plan.assembly, self.images, self.plan.settings.train, accelerator, self.further
         )
         if self.start is not None:
             checkpoint.restore(trainer, self.start)
@@ -117,13 +119,16 @@ def prepare(registry: Registry, run: RunFolder, steps: int | None) -> Replay:
     # What `auto` or a launcher chose is known only to the run.
     chosen = trained[-1]["precision"] if trained else train.precision
     started = launch(chosen if chosen in _PRECISIONS else train.precision, train.batch_size)
-    here = environment.present(started, plan.settings, registry.plugins)
+    images, further = decode_once(plan, started)
+    here = environment.present(
+        started, plan.settings, registry.plugins, environment.digests(images, further)
+    )
     doubts = [line for each in trained for line in environment.differences(each, here)]
     if not trained:
         doubts.append(f"{run.environment} does not say what the run was trained in")
     if any(data.stream for data in (plan.settings.data, *plan.settings.further.values())):
         doubts.append("the images were streamed: nobody checks that they are the same as then")
-    return Replay(run, plan, started, start, end, list(dict.fromkeys(doubts)))
+    return Replay(run, plan, started, start, end, images, further, list(dict.fromkeys(doubts)))
 
 
 def choose(kept: Sequence[Checkpoint], steps: int | None) -> tuple[Checkpoint | None, Checkpoint]:

@@ -199,7 +199,7 @@ def _check_runs(
         run = folder.run(sweep.entry(each.cell))
         if run.is_run():
             saved = resolve(registry, None, files=[run.settings])
-            refuse_differences(run, saved, each.settings, registry.plugins)
+            refuse_differences(run, saved, each.settings, registry)
         elif run.path.exists() and not (run.path.is_dir() and is_unused(run.path)):
             raise UserError(f"{run.path} holds something else: it is not empty and no run")
 
