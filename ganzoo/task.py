@@ -25,10 +25,11 @@ from ganzoo.schema import DataSettings, TrainSettings
 from ganzoo.tracking import refuse_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ganzoo.data import Data, Streamed
     from ganzoo.loop import Outcome
+    from ganzoo.model import DataInfo
     from ganzoo.registry import Registry
 
 
@@ -98,7 +99,7 @@ def execute(
         _told_when_alone(train_settings),
     ):
         images, further = decode_once(task.plan, task.launch)
-        plan = _counted(task.plan, images)
+        plan = _counted(task.plan, images, further)
         notes = [
             *remarks,
             *images.notes,
@@ -118,11 +119,16 @@ def execute(
     return folder, outcome
 
 
-def _counted(plan: Plan, images: Data | Streamed) -> Plan:
-    """The plan with the number of images that could be read, where it is known now."""
+def _counted(plan: Plan, images: Data | Streamed, further: Mapping[str, Data | Streamed]) -> Plan:
+    """The plan with the numbers of images that could be read, where they are known now."""
+
+    def counted(about: DataInfo, data: Data | Streamed) -> DataInfo:
+        return replace(about, count=len(data)) if isinstance(data, Images) else about
+
     data = plan.assembly.data
-    count = len(images) if isinstance(images, Images) else data.count
-    return replace(plan, assembly=replace(plan.assembly, data=replace(data, count=count)))
+    others = {name: counted(about, further[name]) for name, about in data.further.items()}
+    data = replace(counted(data, images), further=others)
+    return replace(plan, assembly=replace(plan.assembly, data=data))
 
 
 @contextmanager

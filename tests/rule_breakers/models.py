@@ -250,7 +250,7 @@ MODELS = [
     (NumpyDice, {"check_draws"}, "critic: on_real.logits"),
     (SameEveryTurn, {"check_steps"}, "'critic' draws the same latents in turn 0 and 1"),
     (SameOnRanks, {"check_ranks"}, "'critic' draws the same latents on both of two ranks"),
-    (Peeks, {"check_capturable"}, "phase 'critic' fails on a device that has shapes and no"),
+    (Peeks, {"check_capturable"}, "phase 'critic' fails on a device that has shapes"),
     (StaysBehind, {"check_capturable"}, "make tensors on draw.device"),
     (OutOfRange, {"check_generate", "check_preview"}, "beyond image_range (-0.25, 0.25)"),
     (Deaf, {"check_generate"}, "latents.flat"),

@@ -141,10 +141,10 @@ def check_loss_capturable(case: LossCase) -> None:
             function(pass_)
         except CONTAINED as error:
             raise ContractError(
-                f"the loss says `capturable`, but the term of phase {phase.name!r} fails on a "
-                f"device that has shapes and no numbers: {one_line(error)} (leave out .item(), "
+                "the loss says or inherits `capturable`, but the term of phase "
+                f"{phase.name!r} fails on a device that has shapes and no numbers: {one_line(error)} (leave out .item(), "
                 "float(), masks as indices and the like, make tensors on the device of the pass, "
-                "or do not say it)"
+                "or set it to False)"
             ) from error
 
 

@@ -269,9 +269,9 @@ def check_capturable(case: ModelCase) -> None:
             bench.run(phase, shared=shared)
     except CONTAINED as error:
         raise ContractError(
-            f"the model says `capturable`, but {where} fails on a device that has shapes and no "
-            f"numbers: {one_line(error)} (leave out .item(), float(), masks as indices and the "
-            "like, make tensors on draw.device, or do not say it)"
+            f"the model says or inherits `capturable`, but {where} fails on a device that has "
+            f"shapes and no numbers: {one_line(error)} (leave out .item(), float(), masks as indices and the "
+            "like, make tensors on draw.device, or set it to False)"
         ) from error
 
 
