@@ -270,8 +270,8 @@ def check_capturable(case: ModelCase) -> None:
     except CONTAINED as error:
         raise ContractError(
             f"the model says or inherits `capturable`, but {where} fails on a device that has "
-            f"shapes and no numbers: {one_line(error)} (leave out .item(), float(), masks as indices and the "
-            "like, make tensors on draw.device, or set it to False)"
+            f"shapes and no numbers: {one_line(error)} (leave out .item(), float(), masks as "
+            "indices and the like, make tensors on draw.device, or set it to False)"
         ) from error
 
 
