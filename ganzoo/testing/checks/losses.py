@@ -143,8 +143,8 @@ def check_loss_capturable(case: LossCase) -> None:
             raise ContractError(
                 "the loss says or inherits `capturable`, but the term of phase "
                 f"{phase.name!r} fails on a device that has shapes and no numbers: "
-                f"{one_line(error)} (leave out .item(), float(), masks as indices and the like, make tensors on the device of the pass, "
-                "or set it to False)"
+                f"{one_line(error)} (leave out .item(), float(), masks as indices and the "
+                "like, make tensors on the device of the pass, or set it to False)"
             ) from error
 
 
