@@ -89,10 +89,10 @@ CASES = [
         _parquet(image=_IMAGES, label=[0, 1, 0, 1]),
     ),
     Case(
-        "words for labels",
+        "fractions for labels",
         f"{_TABLE} --set data.label_column=label",
-        "holds no class numbers but string",
-        _parquet(image=_IMAGES, label=["a", "b", "a", "b"]),
+        "holds no class numbers but float64",
+        _parquet(image=_IMAGES, label=[0.5, 1.0, 0.5, 1.0]),
     ),
     Case(
         "nothing for labels",

@@ -304,7 +304,7 @@ def test_a_bench_takes_data_and_files_of_settings_as_a_training_does() -> None:
     result = ganzoo("bench", "dcgan", *words, *given(fewer))
     assert result.exit_code == 0, result.output
     settings = json.loads(result.stdout)["settings"]
-    assert (settings["data"]["name"], settings["train"]["batch_size"]) == ("photos", 4)
+    assert (settings["data"]["name"], settings["train"]["batch_size"]) == ("./photos", 4)
 
 
 @pytest.mark.parametrize(
