@@ -142,7 +142,7 @@ def _fit_preset(
         return settings
     if ANY_IMAGES not in registry.presets(registry.find("model", settings.model.name)):
         return settings
-    preset = resolve(registry, request.model, preset=settings.preset).data
+    usual = resolve(registry, request.model, preset=settings.preset).data
     given = {assignment.key for assignment in request.assignments}
     seen = source.native_shape()
     # What the command line says of the shape is what the images are to become.
@@ -151,7 +151,7 @@ def _fit_preset(
         channels = settings.data.channels
     if "data.size" in given and settings.data.size is not None:
         sizes = ((settings.data.size, settings.data.size),)
-    if (channels, sizes) == (preset.channels, ((preset.size, preset.size),)):
+    if (channels, sizes) == (usual.channels, ((usual.size, usual.size),)):
         return settings
     if isinstance(source.content, ImageSource):
         made = _presets_for(seen, settings.model.name, registry)

@@ -142,9 +142,9 @@ def decode_once(plan: Plan, launch: Launch) -> tuple[Data | Streamed, dict[str, 
         return opened(plan.source, plan.settings.data), further
 
     opened_here: tuple[Data | Streamed, dict[str, Data | Streamed]] | None = None
-    for turn in (True, False):
+    for first in (True, False):
         with together():
-            if launch.accelerator.is_main_process is turn:
+            if launch.accelerator.is_main_process is first:
                 opened_here = all_opened()
     assert opened_here is not None
     return opened_here
