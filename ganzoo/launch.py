@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ganzoo.schema import Precision
 
 Chosen = Literal["fp32", "bf16", "fp16"]
+_PRECISION = "ACCELERATE_MIXED_PRECISION"
 _LAUNCHER_WORDS: dict[str, Chosen] = {"bf16": "bf16", "fp16": "fp16"}
 _ACCELERATE_WORDS: dict[str, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -107,7 +108,7 @@ def refuse(environment: Mapping[str, str]) -> None:
             "gradient accumulation is not supported: BatchNorm would still see the small batches",
             hint="Launch with --gradient_accumulation_steps 1 and set train.batch_size.",
         )
-    if environment.get("ACCELERATE_MIXED_PRECISION", "").lower() == "fp8":
+    if environment.get(_PRECISION, "").lower() == "fp8":
         raise UserError(
             "fp8 is not supported: it is for the matrix products of large transformers",
             hint="Launch with --mixed_precision bf16 or fp16, or leave it out.",
@@ -127,7 +128,7 @@ def settle_precision(precision: Precision, second_order: Sequence[str]) -> tuple
     does not train.
     """
     device = device_type()
-    chosen, why = choose_precision(precision, os.environ.get("ACCELERATE_MIXED_PRECISION"), device)
+    chosen, why = choose_precision(precision, launchers_precision(), device)
     if chosen == "fp16" and device == "cpu":
         raise UserError(
             "fp16 does not train on a CPU", hint="Take --set train.precision=bf16 or fp32."
@@ -142,20 +143,27 @@ def settle_precision(precision: Precision, second_order: Sequence[str]) -> tuple
 
 
 def choose_precision(
-    setting: Precision, launcher: str | None, device_type: str
+    setting: Precision, launcher: Chosen | None, device_type: str
 ) -> tuple[Chosen, str]:
     """The precision, and the reason for it.
 
     An explicit setting comes first, then the launcher's choice, then what the device computes in.
-    A launcher exports ``no`` when nobody asked for a precision, so that word decides nothing.
     """
     if setting != "auto":
         return setting, "train.precision"
-    if launcher in _LAUNCHER_WORDS:
-        return _LAUNCHER_WORDS[launcher], "the launcher's choice"
+    if launcher is not None:
+        return launcher, "the launcher's choice"
     if computes_in_bf16(device_type):
         return "bf16", "this device computes in it; for fp32 add --set train.precision=fp32"
     return "fp32", "this device has no fast bf16; for it add --set train.precision=bf16"
+
+
+def launchers_precision() -> Chosen | None:
+    """What the launcher, or who set its variable, asks for; None if the choice is left open.
+
+    A launcher exports ``no`` when nobody asked for a precision, so that word decides nothing.
+    """
+    return _LAUNCHER_WORDS.get(os.environ.get(_PRECISION, ""))
 
 
 def computes_in_bf16(device_type: str) -> bool:

@@ -25,7 +25,9 @@ def test_a_launcher_that_nobody_asked_leaves_it_to_the_device(
     monkeypatch: pytest.MonkeyPatch, word: str | None, native: bool, chosen: str
 ) -> None:
     monkeypatch.setattr(launch, "computes_in_bf16", lambda _: native)
-    precision, why = launch.choose_precision("auto", word, "cpu")
+    if word is not None:
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", word)
+    precision, why = launch.settle_precision("auto", ())
     assert precision == chosen
     assert "--set train.precision=" in why
 

@@ -18,6 +18,8 @@ from ganzoo.testing.tiny import COUNT
 from ganzoo.testing.verdicts import ContractError, NotChecked, listed, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from ganzoo.loaded import Loaded
@@ -29,10 +31,7 @@ BUDGET = COUNT // 2
 
 def check_metric(case: MetricCase) -> None:
     """On every model at hand the metric gives scores, or says why it does not apply."""
-    try:
-        compute = case.registry.load(case.offer)
-    except UserError as error:
-        raise NotChecked(error.what) from error
+    compute = _function_of(case)
     hosts = list(case.hosts())
     if not hosts:
         raise NotChecked("no model is installed to try the metric on")
@@ -54,10 +53,7 @@ def check_metric(case: MetricCase) -> None:
 
 def check_metric_is_repeatable(case: MetricCase) -> None:
     """Computed twice of one model, a metric gives the same scores."""
-    try:
-        compute = case.registry.load(case.offer)
-    except UserError as error:
-        raise NotChecked(error.what) from error
+    compute = _function_of(case)
     for host in case.hosts():
         loaded, values = TinyLoaded(host), []
         for seed in (1, 2):
@@ -79,6 +75,15 @@ def check_metric_is_repeatable(case: MetricCase) -> None:
             )
             return
     raise NotChecked("applies to no model at hand")
+
+
+def _function_of(case: MetricCase) -> Callable[[Loaded, int], Mapping[str, Score]]:
+    function: Callable[[Loaded, int], Mapping[str, Score]]
+    try:
+        function = case.registry.load(case.offer)
+    except UserError as error:
+        raise NotChecked(error.what) from error
+    return function
 
 
 def _all_scores(scores: Mapping[str, object]) -> bool:

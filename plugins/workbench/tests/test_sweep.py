@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -73,7 +74,7 @@ def test_a_worker_is_one_process_of_the_launcher_with_its_share_of_the_cores(
 ) -> None:
     monkeypatch.setattr(machine, "allowed_cores", lambda: 6)
     Path("idea.py").write_text(IDEA)
-    Path("more.toml").write_text("")
+    Path("more.toml").write_text("# nothing more\n")
     own = ["--preset", "mnist", "--data", "mnist", "--config", "more.toml"]
     result = CliRunner().invoke(
         cli, ["--plugin", "idea.py", "sweep", *DCGAN, *own, "--seeds", "0-4", "--jobs", "2"]
@@ -82,14 +83,43 @@ def test_a_worker_is_one_process_of_the_launcher_with_its_share_of_the_cores(
     call = next(call for call in calls() if "0" in call["own"])
     assert call["threads"] == "3"
     assert call["launcher"] == [
+        *("--config_file", str(workers.CONFIG)),
         *("--num_processes", "1", "--num_machines", "1"),
         *("--num_cpu_threads_per_process", "3", "-m"),
     ]
     assert call["own"] == [
         *("--plugin", "idea.py", "run", "dcgan", "--preset", "mnist", "--data", "mnist"),
-        *("--steps", "5", "--config", "more.toml", *given(SMALL)),
+        *("--steps", "5", "--config", "runs/sweep-dcgan-mnist/config/1.toml", *given(SMALL)),
         *("--seed", "0", "--out", "runs/sweep-dcgan-mnist/seed-0"),
     ]
+
+
+def test_a_file_that_is_edited_during_a_sweep_changes_no_run_of_it(
+    pretend: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path("more.toml")
+    file.write_text("[train]\nreport_every = 5\n")
+    begun = workers.LocalWorker.__init__
+
+    def edit(*arguments: Any) -> None:
+        file.write_text("[train]\nreport_every = 6\n")
+        begun(*arguments)
+
+    monkeypatch.setattr(workers.LocalWorker, "__init__", edit)
+    result = sweep(*DCGAN, "--config", "more.toml", "--seeds", "0", "--out", "x")
+    assert result.exit_code == 0, result.output
+    [call] = calls()
+    given_file = Path(call["own"][call["own"].index("--config") + 1])
+    assert given_file.read_text() == "[train]\nreport_every = 5\n"
+
+
+def test_a_precision_that_the_environment_asks_for_reaches_the_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "--mixed_precision" not in workers.Share(1).launcher()
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    launcher = workers.Share(1).launcher()
+    assert launcher[launcher.index("--mixed_precision") + 1] == "bf16"
 
 
 def test_no_more_runs_than_jobs_are_under_way_at_once(pretend: Path) -> None:
@@ -154,6 +184,17 @@ def test_further_seeds_extend_the_sweep_and_are_compared_with_those_there(preten
     assert names_in("runs") == ["sweep-dcgan-mnist"]
 
 
+def test_what_the_command_does_not_name_is_not_what_it_goes_on_with(pretend: Path) -> None:
+    behave(s1="refuse")
+    assert sweep(*DCGAN, "--seeds", "0-1", "--out", "x").exit_code == 1
+    result = sweep(*DCGAN, "--seeds", "0", "--out", "x")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-2:] == [
+        "1 of 2 runs in x are finished.",
+        "Not named this time, and not finished: 1 run, seed-1 first.",
+    ]
+
+
 def test_more_steps_train_all_runs_further(pretend: Path) -> None:
     assert sweep(*DCGAN, "--seeds", "0-1", "--out", "x").exit_code == 0
     calls()
@@ -206,6 +247,7 @@ def test_json_tells_runs_failures_and_the_comparison(pretend: Path) -> None:
     assert result.stderr == ""
     document = json.loads(result.stdout)
     assert [run["stage"] for run in document["runs"]] == ["finished", "failed", "finished"]
+    assert [run["step"] for run in document["runs"]] == [5, 0, 5]
     assert document["runs"][1]["error"] == "RuntimeError: out of memory"
     assert document["runs"][1]["log"] == "x/logs/seed-1.log"
     assert document["comparison"]["scores"]["sharpness"]["groups"][0]["mean"] == 0.5

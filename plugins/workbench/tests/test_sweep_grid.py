@@ -162,6 +162,13 @@ def test_a_sweep_is_extended_by_seeds_and_values() -> None:
     ]
 
 
+def test_another_spelling_of_a_value_is_the_same_run() -> None:
+    sweep = sweep_of("0", "a=1e-4,0.5,x")
+    assert names(sweep) == ["seed-0,a=0.0001", "seed-0,a=0.5", "seed-0,a=x"]
+    respelt = read_grid("0", ["a=0.0001,0.50,'x'"]).cells()
+    assert [sweep.entry(cell) for cell in respelt] == list(sweep.entries)
+
+
 def test_what_new_values_change_is_not_common_any_more() -> None:
     old = sweep_of("0", "a=x,y", depends=1)
     grid = read_grid("0", ["a=x,y,z"])

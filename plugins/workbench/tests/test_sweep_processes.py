@@ -15,6 +15,7 @@ from small_runs import SMALL, given
 
 from ganzoo.counting import counted
 from ganzoo_workbench.sweep.machine import Machine
+from ganzoo_workbench.sweep.workers import Share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,25 @@ def start(*arguments: str, plugins: Sequence[str] = ()) -> subprocess.Popen[str]
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     stdout, stderr = process.communicate(timeout=400)
     return process.returncode, stdout, stderr
+
+
+def test_defaults_of_the_launcher_on_this_machine_reach_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = tmp_path / "accelerate" / "default_config.yaml"
+    defaults.parent.mkdir()
+    defaults.write_text(
+        "compute_environment: LOCAL_MACHINE\ndistributed_type: MULTI_GPU\n"
+        "num_processes: 2\nmixed_precision: fp16\n"
+    )
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    told = "import os; print(os.environ['ACCELERATE_MIXED_PRECISION'], 'RANK' in os.environ)"
+    Path("worker.py").write_text(told)
+    *launcher, _, _ = Share(1, device="0").launcher()
+    process = subprocess.run(
+        [*launcher, "worker.py"], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert (process.returncode, process.stdout) == (0, "no False\n"), process.stderr
 
 
 def test_seeds_are_trained_and_compared_though_one_fails_at_first() -> None:

@@ -51,7 +51,12 @@ def test_parameters_are_read_as_settings_are() -> None:
 
 @pytest.mark.parametrize(
     ("texts", "said"),
-    [(["gpu"], "says no value"), (["=1"], "says no value"), (["a=1", "a=2"], "a is there twice")],
+    [
+        (["gpu"], "says no value"),
+        (["=1"], "says no value"),
+        (["a=1", "a=2"], "a is there twice"),
+        (["array-parallelism=2"], "array_parallelism is the sweep's own"),
+    ],
 )
 def test_parameters_that_are_none_are_told(texts: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
@@ -73,6 +78,14 @@ def test_without_a_cluster_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -
     assert result.exit_code == 2, result.output
     assert 'error: --executor slurm: Could not detect "srun"' in result.stderr
     assert not Path("x").exists()
+
+
+def test_a_plan_has_the_threads_of_a_job(sbatch: Path) -> None:
+    result = CliRunner().invoke(
+        cli, [*ON_SLURM, "--slurm", "cpus_per_task=4", "--dry-run", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["threads"] == 4
 
 
 def test_a_parameter_that_slurm_has_not_is_told(sbatch: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from ganzoo.cores import allowed_cores
 from ganzoo.counting import counted
-from ganzoo.launch import choose_precision, device_type
+from ganzoo.launch import choose_precision, device_type, launchers_precision
 from ganzoo_workbench.doctor.findings import gigabytes, note, ok, problem
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def device() -> Iterator[Finding]:
                 f"{unused} is there, but torch {torch.__version__} cannot use it",
                 "Install a torch for this driver: see pytorch.org/get-started/locally",
             )
-    chosen, why = choose_precision("auto", os.environ.get("ACCELERATE_MIXED_PRECISION"), kind)
+    chosen, why = choose_precision("auto", launchers_precision(), kind)
     yield ok("precision", f"{chosen}: {why}")
 
 

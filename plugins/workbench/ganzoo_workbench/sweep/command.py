@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--jobs",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Runs at once; left out, one on each GPU, or without any, one on each core.",
+    help="Runs at once; left out, one on each GPU, or without any, one on each core; all by SLURM.",
 )
 @click.option(
     "--executor",
@@ -75,7 +75,8 @@ def sweep_command(
     The values of a --set are split at commas, but not inside quotes, brackets or parentheses:
     three are listed in --set 'prior.codes.digit=categorical(10),[1,2],"a,b"'.
 
-    Every run is one process of `accelerate launch` with its own folder and log in DIR, by default
+    Every run is one process of `accelerate launch`, whatever this machine's `accelerate config`
+    says, with its own folder and log in DIR, by default
     runs/sweep-<model>-<preset>. All are planned, and their images decoded, before the first one
     starts. The same command again goes on with what is unfinished; with further seeds or values, or
     with more --steps for all, it extends the sweep. Exit code 1 if a run failed; the others go on.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.claim import claimed, is_held
@@ -66,6 +66,8 @@ class PreparedSweep:
     """Parameters of a cluster's jobs; None to train here."""
     options: Sequence[str]
     """Words of the command that say how it is run."""
+    files: tuple[bytes, ...]
+    """What the files of settings held: whoever edits them later means another sweep."""
 
     @property
     def pending(self) -> list[PlannedRun]:
@@ -77,8 +79,12 @@ class PreparedSweep:
         return [
             self.folder.run(entry).path
             for entry in self.sweep.entries
-            if self._stage(entry, entry.settings[STEPS]) is Stage.FINISHED
+            if standing(self.folder.run(entry), entry.settings[STEPS]).stage is Stage.FINISHED
         ]
+
+    def standing(self, run: PlannedRun) -> Standing:
+        """How far a run has come by now."""
+        return standing(self.folder.run(run.entry), run.steps)
 
     def run(self, *, quiet: bool = False) -> Ending:
         """Decode the images, then work through all that is pending.
@@ -97,6 +103,7 @@ class PreparedSweep:
             cluster = self._cluster()
             # Before any job begins: a job without a record would be nobody's.
             self.folder.write(self.sweep)
+            self.folder.keep(self.files)
             received = stack.enter_context(stop_signals())
             by_name = {run.entry.name: run for run in pending}
             start, slots = self._workers(by_name, cluster)
@@ -145,7 +152,7 @@ class PreparedSweep:
     def _job(self, run: PlannedRun) -> Job:
         """What is left to do of a run, looked at anew, for another process may have had it."""
         place, log = self.folder.run(run.entry), self.folder.log(run.entry)
-        if self._stage(run.entry, run.steps) is Stage.UNSCORED:
+        if self.standing(run).stage is Stage.UNSCORED:
             metrics = [offer.qualified for offer in quick_metrics(self.registry)]
             named = [word for metric in metrics for word in ("--metric", metric)]
             plugins = [word for file in self.base.plugins for word in ("--plugin", str(file))]
@@ -155,13 +162,11 @@ class PreparedSweep:
             for each in run.cell.assignments
         ]
         own = ("--seed", str(run.cell.seed), "--out", str(place.path))
-        return Job(run.entry.name, self.base.words("run", settings, *own), log)
+        base = replace(self.base, files=self.folder.files(len(self.files)))
+        return Job(run.entry.name, base.words("run", settings, *own), log)
 
     def _is_done(self, run: PlannedRun) -> bool:
-        return self._stage(run.entry, run.steps) is Stage.FINISHED
-
-    def _stage(self, entry: Entry, steps: int) -> Stage:
-        return standing(self.folder.run(entry), steps).stage
+        return self.standing(run).stage is Stage.FINISHED
 
 
 def prepare(
@@ -197,5 +202,16 @@ def prepare(
     machine = Machine.here()
     at_once = jobs or (machine.jobs_for(len(runs)) if cluster is None else len(runs))
     return PreparedSweep(
-        registry, grid, base, planned, folder, sweep, runs, at_once, machine, cluster, options
+        registry,
+        grid,
+        base,
+        planned,
+        folder,
+        sweep,
+        runs,
+        at_once,
+        machine,
+        cluster,
+        options,
+        tuple(file.read_bytes() for file in base.files),
     )

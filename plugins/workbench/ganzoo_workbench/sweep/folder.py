@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import tomli_w
 
@@ -13,17 +14,21 @@ from ganzoo.claim import is_unused
 from ganzoo.errors import SettingsError, UserError
 from ganzoo.files import numbered, plain_name, whole_file
 from ganzoo.folder import RUNS, RunFolder
-from ganzoo.layers import spell
+from ganzoo.layers import parse_value, spell
 from ganzoo.places import portable
 from ganzoo_workbench.sweep.grid import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from ganzoo_workbench.sweep.grid import Cell
 
 SWEEP = "sweep.toml"
+FILES = "config"
 SCHEMA = 1
+
+Key: TypeAlias = "tuple[int, frozenset[tuple[str, str]]]"
+"""What a run of a sweep is known by: its seed and its values."""
 
 _LONGEST = 180
 """Characters of the name of a run."""
@@ -37,7 +42,7 @@ class Entry:
     """Of its folder, and of its log."""
     seed: int
     values: Mapping[str, str]
-    """What it has of the settings in which runs of the sweep differ, as it was written."""
+    """What it has of the settings in which runs of the sweep differ, in one spelling."""
     settings: Mapping[str, Any]
     """Its settings by dotted key, but for the seed."""
 
@@ -57,7 +62,11 @@ class Sweep:
 
     def entry(self, cell: Cell) -> Entry:
         """The run of a cell."""
-        return next(entry for entry in self.entries if _is_of(entry, cell))
+        return self.entries[self._places[_key(cell)]]
+
+    @cached_property
+    def _places(self) -> dict[Key, int]:
+        return _places(self.entries)
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,17 @@ class SweepFolder:
     def log(self, entry: Entry) -> Path:
         """What the workers of a run said, one after the other."""
         return self.path / "logs" / f"{entry.name}.log"
+
+    def files(self, count: int) -> list[Path]:
+        """The copies of so many files of settings."""
+        return [self.path / FILES / f"{n}.toml" for n in range(1, count + 1)]
+
+    def keep(self, contents: Sequence[bytes]) -> None:
+        """Write the copies of files of settings, for runs that begin later. Raises OSError."""
+        for content, copy in zip(contents, self.files(len(contents)), strict=True):
+            copy.parent.mkdir(exist_ok=True)
+            with whole_file(copy) as file:
+                file.write(content)
 
     def read(self) -> Sweep | None:
         """What is there; None if nothing is. Raises UserError if it is something else."""
@@ -149,12 +169,16 @@ def extended(
                 hint="Name another folder with --out.",
             )
         _refuse_differences(old, planned, path)
+    known = _places(entries)
+    taken = {entry.name for entry in entries} | {"logs", "jobs", FILES}
     for cell, settings in planned:
-        known = [place for place, entry in enumerate(entries) if _is_of(entry, cell)]
-        if known:
-            entries[known[0]] = replace(entries[known[0]], settings=settings)
+        place = known.get(_key(cell))
+        if place is not None:
+            entries[place] = replace(entries[place], settings=settings)
         else:
-            entries.append(Entry(_new_name(cell, entries), cell.seed, _values(cell), settings))
+            name = _new_name(cell, taken)
+            taken.add(name)
+            entries.append(Entry(name, cell.seed, _values(cell), settings))
     return Sweep(varied, tuple(entries))
 
 
@@ -165,13 +189,14 @@ def _refuse_differences(
     shared = _shared([settings for _, settings in planned])
     # What is common to one side alone may well vary on the other.
     unlike = {key: pair for key, pair in _unlike(sweep.shared, shared).items() if None not in pair}
+    of_values = {_key_of(0, entry.values): entry.settings for entry in reversed(sweep.entries)}
     for cell, settings in planned:
-        like = [entry for entry in sweep.entries if entry.values == _values(cell)]
-        if like:
-            unlike |= _unlike(like[0].settings, settings)
+        like = of_values.get(_key_of(0, _values(cell)))
+        if like is not None:
+            unlike |= _unlike(like, settings)
     before, now = unlike.get(STEPS, (0, 0))
     if unlike.keys() == {STEPS} and now > before:
-        if all(any(_is_of(entry, cell) for cell, _ in planned) for entry in sweep.entries):
+        if _places(sweep.entries).keys() <= {_key(cell) for cell, _ in planned}:
             return
         raise UserError(
             f"{path} has further runs, which would be left at turn {before:,}",
@@ -211,25 +236,38 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _is_of(entry: Entry, cell: Cell) -> bool:
-    return entry.seed == cell.seed and dict(entry.values) == _values(cell)
+def _key(cell: Cell) -> Key:
+    return _key_of(cell.seed, _values(cell))
+
+
+def _key_of(seed: int, values: Mapping[str, str]) -> Key:
+    return seed, frozenset(values.items())
+
+
+def _places(entries: Sequence[Entry]) -> dict[Key, int]:
+    """The place of every run by what it is known by."""
+    return {_key_of(entry.seed, entry.values): place for place, entry in enumerate(entries)}
 
 
 def _values(cell: Cell) -> dict[str, str]:
-    """What a cell has of the varied settings; a path is told as a run tells it."""
-    return {key: _shareable(key, text) for key, text in cell.varied}
+    """What a cell has of the varied settings, in one spelling; a path as a run tells it."""
+    return {key: _one_spelling(key, text) for key, text in cell.varied}
 
 
-def _shareable(key: str, text: str) -> str:
-    is_place = key.startswith("data.") and key.endswith(".name")
-    return portable(text.strip("\"'")) if is_place else text
+def _one_spelling(key: str, text: str) -> str:
+    """``1e-4`` and ``0.0001``, ``'joint'`` and ``joint`` are one value of one run."""
+    if key.startswith("data.") and key.endswith(".name"):
+        return portable(text.strip("\"'"))
+    value = parse_value(text)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else spell(value)
 
 
-def _new_name(cell: Cell, entries: Sequence[Entry]) -> str:
+def _new_name(cell: Cell, taken: Container[str]) -> str:
     """``seed-3,model.routing=joint``: safe as the name of a folder, and had by no other run."""
     parts = [f"{plain_name(key)}={plain_name(text)}" for key, text in _values(cell).items()]
     stem = ",".join([f"seed-{cell.seed}", *parts])[:_LONGEST]
-    taken = {entry.name for entry in entries} | {"logs", "jobs"}
     return next(name for name in numbered(stem) if name not in taken)
 
 

@@ -24,7 +24,7 @@ from ganzoo_workbench.sweep.folder import default_folders, extended
 from ganzoo_workbench.sweep.grid import SEED, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ganzoo.data import Source
     from ganzoo.plan import Plan
@@ -85,6 +85,7 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
     """
     refuse(os.environ)
     planned: dict[tuple[Assignment, ...], Settings] = {}
+    first: dict[str, Cell] = {}
     sources: dict[str, tuple[Source, DataSettings]] = {}
     tests: dict[str, tuple[Source, DataSettings]] = {}
     notes: dict[str, None] = {}
@@ -93,7 +94,9 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
         if cell.assignments in planned:
             continue
         plan = _plan(cell, base, registry, here=here)
-        _refuse_equal(planned, plan.settings, cell)
+        same = first.setdefault(_canonical(plan.settings), cell)
+        if same is not cell:
+            raise UserError(f"{same.pairs} and {cell.pairs} are the same")
         opened = [(plan.source, plan.settings.data)]
         opened += [(each, plan.settings.further[name]) for name, each in plan.further.items()]
         sources |= _to_decode(opened)
@@ -179,16 +182,6 @@ def _test_split(data: DataSettings, registry: Registry) -> list[tuple[Source, Da
     except UserError:  # scores do without, or say so
         return []
     return [(source, replace(data, limit=None))]  # which is of the training split alone
-
-
-def _refuse_equal(
-    planned: Mapping[tuple[Assignment, ...], Settings], settings: Settings, cell: Cell
-) -> None:
-    for assignments, other in planned.items():
-        if _canonical(other) == _canonical(settings):
-            keys = [key for key, _ in cell.varied]
-            pairs = ", ".join(f"{each.key}={each.text}" for each in assignments if each.key in keys)
-            raise UserError(f"{pairs} and {cell.pairs} are the same")
 
 
 def _check_runs(

@@ -20,6 +20,9 @@ CLUSTER = "slurm"
 _EVERYWHERE = ("timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "name")
 """Parameters that submitit has for any cluster; it knows all others of SLURM with a prefix."""
 
+_AT_ONCE = "array_parallelism"
+"""SLURM's own limit of jobs that run at once."""
+
 
 def refuse_absent() -> None:
     """Raise UserError if submitit is not installed. Imports nothing."""
@@ -42,14 +45,21 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
             )
         if name in found:
             raise UserError(f"--slurm {name} is there twice")
+        if name == _AT_ONCE:
+            raise UserError(f"--slurm {_AT_ONCE} is the sweep's own", hint="Say it with --jobs N.")
         found[name] = parse_value(value.strip())
     return found
+
+
+def threads_of(parameters: Mapping[str, Any]) -> int:
+    """The threads of a job."""
+    return int(parameters.get("cpus_per_task", 1))
 
 
 class Cluster:
     """Jobs that wait for their turn on a cluster, or have it."""
 
-    def __init__(self, folder: Path, parameters: Mapping[str, Any], at_once: int | None) -> None:
+    def __init__(self, folder: Path, parameters: Mapping[str, Any], at_once: int) -> None:
         """Nothing is submitted yet; ``folder`` must be one that the cluster's machines see.
 
         Raises UserError where there is no such cluster, or a parameter that it does not know.
@@ -62,8 +72,7 @@ class Cluster:
             key if key in _EVERYWHERE else f"slurm_{key}": value
             for key, value in parameters.items()
         }
-        if at_once is not None:
-            given["slurm_array_parallelism"] = at_once
+        given[f"slurm_{_AT_ONCE}"] = at_once
         try:
             self._executor = submitit.AutoExecutor(folder, cluster=CLUSTER)
             self._executor.update_parameters(
@@ -72,7 +81,7 @@ class Cluster:
         except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as error:
             why = in_one_line(str(error).replace("\n", " "), 300)
             raise UserError(f"--executor slurm: {why}") from error
-        self._threads = int(parameters.get("cpus_per_task", 1))
+        self._threads = threads_of(parameters)
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, ClusterWorker]:
         """Submit all jobs, and give what watches each, by its name."""

@@ -13,13 +13,15 @@ from ganzoo.cli.terminal import width
 from ganzoo.comparison import compare, read_runs, to_json
 from ganzoo.counting import counted
 from ganzoo.folder import RunFolder
+from ganzoo_workbench.sweep.slurm import threads_of
 from ganzoo_workbench.sweep.standing import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ganzoo_workbench.sweep.conducting import PreparedSweep
+    from ganzoo_workbench.sweep.conducting import PlannedRun, PreparedSweep
     from ganzoo_workbench.sweep.running import Ending
+    from ganzoo_workbench.sweep.standing import Standing
 
 _LABEL = 12
 """Columns that the left side of the heading takes."""
@@ -49,13 +51,16 @@ def heading(sweep: PreparedSweep) -> Iterator[str]:
 
 def plan_json(sweep: PreparedSweep) -> str:
     """What would be run, as JSON."""
-    shares = sweep.machine.shares(sweep.jobs, streams=sweep.planned.streams)
+    if sweep.cluster is None:
+        threads = sweep.machine.shares(sweep.jobs, streams=sweep.planned.streams)[0].threads
+    else:
+        threads = threads_of(sweep.cluster)
     document = {
         "folder": str(sweep.folder.path),
         "jobs": sweep.jobs,
-        "threads": shares[0].threads,
+        "threads": threads,
         "settings": sweep.sweep.shared,
-        "runs": [_run_json(sweep, place) for place in range(len(sweep.runs))],
+        "runs": [_run_json(run, run.standing) for run in sweep.runs],
     }
     return json.dumps(document, indent=2)
 
@@ -64,10 +69,8 @@ def result_json(sweep: PreparedSweep, ending: Ending) -> str:
     """What came of the runs, and the scores of all finished ones, as JSON."""
     finished = sweep.finished()
     failures = {each.name: each for each in ending.failures}
-    runs = [_run_json(sweep, place) for place in range(len(sweep.runs))]
-    done = {path.name for path in finished}
+    runs = [_run_json(run, sweep.standing(run)) for run in sweep.runs]
     for run in runs:
-        run["stage"] = "finished" if run["name"] in done else "unfinished"
         if run["name"] in failures:
             failure = failures[run["name"]]
             run |= {"stage": "failed", "error": failure.why, "log": str(failure.log)}
@@ -96,9 +99,15 @@ def conclusion(sweep: PreparedSweep, ending: Ending) -> Iterator[str]:
         yield f"failed: {failure.name}"
         yield from wrap(failure.why, width(), initial_indent="  ", subsequent_indent="  ")
         yield f"  {failure.log}"
-    if len(finished) < total:
+    done = {path.name for path in finished}
+    own = {run.entry.name for run in sweep.runs}
+    if own - done:
         yield "Go on with what is not, by the same command again:"
         yield f"  {_command(sweep)}"
+    others = [entry.name for entry in sweep.sweep.entries if entry.name not in own | done]
+    if others:
+        count = counted(len(others), "run")
+        yield f"Not named this time, and not finished: {count}, {others[0]} first."
 
 
 def _command(sweep: PreparedSweep) -> str:
@@ -125,14 +134,13 @@ def _spans(seeds: tuple[int, ...]) -> str:
     return ",".join("-".join(map(str, span)) for span in spans)
 
 
-def _run_json(sweep: PreparedSweep, place: int) -> dict[str, Any]:
-    run = sweep.runs[place]
+def _run_json(run: PlannedRun, standing: Standing) -> dict[str, Any]:
     return {
         "name": run.entry.name,
         "seed": run.entry.seed,
         "settings": dict(run.entry.values),
-        "stage": run.standing.stage.value,
-        "step": run.standing.step,
+        "stage": standing.stage.value,
+        "step": standing.step,
         "steps": run.steps,
     }
 

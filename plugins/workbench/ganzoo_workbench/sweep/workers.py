@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -18,10 +19,11 @@ from ganzoo.errors import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 MODULE = [sys.executable, "-m", "accelerate.commands.launch", "--quiet"]
 """The launcher; its exit code is 1 whatever that of its process is."""
+CONFIG = Path(__file__).with_name("launch.yaml")
+"""Stands in for the machine's own defaults, of which the plan of a sweep knows nothing."""
 
 _ERROR = re.compile(r"error: |[\w.]*(Error|Exception)\b")
 _LONGEST = 300
@@ -74,14 +76,17 @@ class Share:
 
     def launcher(self) -> list[str]:
         """The command that launches one process, up to the words of ``ganzoo``."""
-        from ganzoo.launch import asks_for_cpu
+        from ganzoo.launch import asks_for_cpu, launchers_precision
 
+        precision = launchers_precision()
         return [
             *MODULE,
+            *("--config_file", str(CONFIG)),
             *("--num_processes", "1", "--num_machines", "1"),
             *("--num_cpu_threads_per_process", str(self.threads)),
-            # The launcher overwrites the variable, whatever it says.
+            # The launcher overwrites the variables, whatever they say.
             *(["--cpu"] if asks_for_cpu() else []),
+            *(["--mixed_precision", precision] if precision else []),
             *(["--gpu_ids", self.device] if self.device is not None else []),
             *("-m", "ganzoo"),
         ]
