@@ -338,6 +338,11 @@ def _read(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(state, dict):
             raise TypeError(f"it holds {type(state).__name__}")  # noqa: TRY301
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path} is gone",
+            hint="A run that is being trained removes its old checkpoints: try again.",
+        ) from error
     except Exception as error:
         raise UserError(
             f"{path} is refused: it holds something else than the tensors of a training",

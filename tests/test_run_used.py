@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from reported_runs import REPORTED, ganzoo, run
-from small_runs import SMALL
+from small_runs import SMALL, given
 
 from ganzoo import load
 
@@ -99,6 +99,14 @@ def test_a_wrong_code_is_named_with_those_there_are(arguments: list[str], said: 
     assert result.exit_code == 2
     assert said in result.stderr
     assert sorted(Path("x").iterdir()) == before
+
+
+def test_a_range_for_categories_alone_is_refused_though_no_code_is_named() -> None:
+    fewer = ["prior.codes.slant=none", "prior.codes.width=none"]
+    assert run("infogan", "--steps", "1", "--out", "x", *given(fewer)).exit_code == 0
+    result = ganzoo("traverse", "x", "--range", "-2", "2", settings=[])
+    assert result.exit_code == 2
+    assert "--range is for continuous codes: digit takes each" in result.stderr
 
 
 def test_a_damaged_model_is_named() -> None:

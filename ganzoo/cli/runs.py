@@ -136,9 +136,11 @@ def traverse_command(
             f"--range {span[0]:g} {span[1]:g} goes nowhere: "
             "A must be less than B, as numbers of 32 bits"
         )
-    if span is not None and codes and all(known[name].trained is None for name in codes):
-        raise UserError(f"--range is for continuous codes: {codes[0]} takes each of its categories")
     chosen = codes or tuple(known)
+    if span is not None and all(known[name].trained is None for name in chosen):
+        raise UserError(
+            f"--range is for continuous codes: {chosen[0]} takes each of its categories"
+        )
     # The names of codes come with the run, which may be anybody's.
     path = _as_png(output) or place.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
     assert loaded.prior is not None

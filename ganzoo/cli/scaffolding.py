@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from keyword import iskeyword
@@ -51,7 +52,7 @@ def new_plugin_command(registry: Registry, *, name: str, out: Path | None) -> No
         raise UserError(f"{folder} is there already", hint="Name another folder with --out.")
     written = write_package(idea, folder)
     click.echo(f"{folder} holds a package that works: {len(written)} files. Try it:")
-    click.echo(f"  cd {folder}")
+    click.echo(f"  cd {shlex.quote(str(folder))}")
     click.echo("  pip install -e '.[test]' && pytest")
     click.echo(f"  ganzoo run {idea} --steps 500")
     click.echo(f"  ganzoo run infogan --set loss.{idea}.weight=0.1")

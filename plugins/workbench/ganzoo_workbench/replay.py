@@ -74,6 +74,11 @@ class Replay:
         where the run had as many.
         """
         accelerator = self.launch.accelerator
+        rank = accelerator.process_index
+        # A training that goes on meanwhile may remove the checkpoint.
+        expected = checkpoint.read_shared(self.end) if rank == 0 else {}
+        is_alike = self.end.world_size == accelerator.num_processes
+        expected_own = checkpoint.read_rank(self.end, rank) if is_alike else {}
         trainer = Trainer(
             self.plan.assembly, self.images, self.plan.settings.train, accelerator, self.further
         )
@@ -87,12 +92,9 @@ class Replay:
                 trainer.collect()  # a report ends the window whose sums a checkpoint holds
             # From here on the run had lower rates, having come back from a later turn.
             trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
-        rank = accelerator.process_index
-        lines = []
-        if rank == 0:
-            lines += differences(checkpoint.read_shared(self.end), trainer.state_dict())
-        if self.end.world_size == accelerator.num_processes:
-            own = differences(checkpoint.read_rank(self.end, rank), trainer.rank_state_dict())
+        lines = differences(expected, trainer.state_dict()) if rank == 0 else []
+        if is_alike:
+            own = differences(expected_own, trainer.rank_state_dict())
             lines += [f"rank {rank}: {line}" for line in own]
         together: list[str] = gather_object(lines)
         return together

@@ -180,6 +180,13 @@ def test_a_model_whose_codes_are_all_there_is_has_no_noise() -> None:
     assert explorer.describe(explorer.start()) == "1 sample, kind 0, tilt 0, size 2"
 
 
+def test_a_grid_says_when_it_shows_some_of_many_categories() -> None:
+    explorer = Explorer(load(codes={"kind": "categorical(30)", "tilt": "uniform(-1, 1)"}))
+    view = replace(explorer.start(), axes=("kind", "tilt"))
+    assert explorer.picture(view).images.shape[:2] == (9, 20)
+    assert explorer.describe(view) == "kind (the first 20 of 30) by tilt, seed 0"
+
+
 def test_a_label_has_the_names_of_the_classes() -> None:
     codes = {"label": "categorical(2)", "kind": "categorical(2)"}
     explorer = Explorer(load(Blind, codes, classes=("cat", "dog")))

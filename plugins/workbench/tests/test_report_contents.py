@@ -53,6 +53,28 @@ def test_curves_have_their_values_and_the_entropy_of_the_code() -> None:
     assert not charts["critic: adversarial"].all("text", _class="level")
 
 
+def test_a_picture_of_turns_that_were_taken_again_is_in_no_curve() -> None:
+    shutil.copytree("infogan", "back")
+    told = [
+        {"step": 1, "event": "pictured", "message": "", "diversity": 0.5},
+        {"step": 2, "event": "pictured", "message": "", "diversity": 0.01},
+        {"step": 1, "event": "rolled back", "message": "", "rollbacks": 1},
+        {"step": 2, "event": "pictured", "message": "", "diversity": 0.625},
+        {"step": 3, "event": "pictured", "message": "", "diversity": 0.02},
+        {"step": 2, "event": "continued", "message": ""},
+        {"step": 3, "event": "pictured", "message": "", "diversity": 0.75},
+    ]
+    Path("back/events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in told))
+    page, _ = report("back")
+    [chart] = [
+        each
+        for each in page.all("figure", _class="chart")
+        if each.one(_class="name").text == "diversity"
+    ]
+    shown = [float(row.one("td").text) for row in chart.one("tbody").all("tr")]
+    assert shown == [0.5, 0.625, 0.75]
+
+
 def test_commands_go_on_with_the_run_and_share_it() -> None:
     page, _ = report("infogan")
     commands = [each.text for each in section(page, "next").all("code")]

@@ -15,7 +15,9 @@ from checkpoint_files import change_state
 from commands import ganzoo
 from small_runs import SMALL, given
 
-from ganzoo.checkpoint import Checkpoint
+from ganzoo.checkpoint import Checkpoint, read_shared
+from ganzoo.errors import UserError
+from ganzoo.training import Trainer
 from ganzoo_workbench.replay import choose
 
 if TYPE_CHECKING:
@@ -138,6 +140,26 @@ def test_a_run_that_cannot_be_verified_says_why(break_it: Callable[[], object], 
     assert result.exit_code == 2, result.output
     assert said in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_checkpoint_that_goes_meanwhile_is_compared_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_to(4)
+    turn = Trainer.turn
+
+    def remove(trainer: Trainer) -> None:
+        Path("x/checkpoints/step-000004/state.pt").unlink(missing_ok=True)
+        turn(trainer)
+
+    monkeypatch.setattr(Trainer, "turn", remove)
+    result = ganzoo("verify", "x")
+    assert result.stdout == "replayed turns 4..4: identical\n", result.output
+
+
+def test_a_checkpoint_that_has_just_gone_is_said_to_be_gone() -> None:
+    with pytest.raises(UserError, match=r"state\.pt is gone"):
+        read_shared(Checkpoint(Path("x"), 1, 1))
 
 
 def kept(*steps: int) -> list[Checkpoint]:

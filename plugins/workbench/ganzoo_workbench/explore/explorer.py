@@ -86,6 +86,7 @@ class Explorer:
         self.loaded = loaded
         self.prior = loaded.prior
         self.controls = controls_of(loaded)
+        self._one()  # the first one also waits for the device to get ready
         begun = perf_counter()
         self._one()
         self.slow = perf_counter() - begun > _PATIENCE
@@ -152,7 +153,7 @@ class Explorer:
     def describe(self, view: View) -> str:
         """What a picture shows, in a few words: codes along its axes, then all that is fixed."""
         if view.axes is not None:
-            shown = f"{view.axes[0]} by {view.axes[1]}"
+            shown = " by ".join(map(self._along, view.axes))
         else:
             shown = counted(view.count, "sample")
         fixed = [
@@ -226,6 +227,13 @@ class Explorer:
         if isinstance(control, Categories):
             return [float(number) for number in range(min(len(control.labels), _MOST_CATEGORIES))]
         return self.prior.codes[name].walk(_STEPS, control.range(beyond=beyond))
+
+    def _along(self, name: str) -> str:
+        """What goes along an axis."""
+        control = self.controls.get(name)
+        if isinstance(control, Categories) and len(control.labels) > _MOST_CATEGORIES:
+            return f"{name} (the first {_MOST_CATEGORIES} of {len(control.labels)})"
+        return name
 
     def _text(self, name: str, value: float) -> str:
         return self.controls[name].text(value) if name in self.controls else f"{value + 1:.0f}"

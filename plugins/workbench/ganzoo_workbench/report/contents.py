@@ -216,8 +216,7 @@ def chart_groups(
     """A chart of every figure that some run reports, the curves of all runs in it."""
     curves: dict[str, dict[int, Values]] = {}
     for place, run in enumerate(runs):
-        pictured = [event for event in run.events if event.get("event") == "pictured"]
-        for key, values in {**_curves(run.reports), **_curves(pictured)}.items():
+        for key, values in {**_curves(run.reports), **_curves(_pictured(run.events))}.items():
             curves.setdefault(key, {})[place] = values
     groups: dict[tuple[str, str], list[Chart]] = {kind: [] for kind in _KINDS.values()}
     for key in list(curves)[:MOST_CHARTS]:
@@ -261,6 +260,18 @@ def _level(code: str, runs: Sequence[RecordedRun], anatomies: Sequence[Anatomy])
         entropy = anatomy.entropies.get(code, number(scored.get("entropy")))
         found |= set() if entropy is None else {round(entropy, 6)}
     return Level(found.pop(), "H(c)") if len(found) == 1 else None
+
+
+def _pictured(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events of pictures, without those of turns that were given up and taken again."""
+    kept: list[Mapping[str, Any]] = []
+    for event in events:
+        kind, step = event.get("event"), event["step"]
+        if kind in ("rolled back", "continued"):
+            kept = [each for each in kept if each["step"] <= step]
+        elif kind == "pictured":
+            kept.append(event)
+    return kept
 
 
 def _curves(records: Iterable[Mapping[str, Any]]) -> dict[str, Values]:
