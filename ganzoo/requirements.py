@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
+from importlib.metadata import requires
 from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
 
 from ganzoo.discovery import FILE
 from ganzoo.errors import UserError, in_one_line
@@ -26,6 +30,16 @@ def installable(names: Iterable[str]) -> tuple[list[str], list[str]]:
     others = [name for name in dict.fromkeys(names) if name != _OWN]
     fit = [name for name in others if name != FILE and _DISTRIBUTION.fullmatch(name)]
     return fit, [name for name in others if name not in fit]
+
+
+def installing(extra: str) -> str:
+    """The command that installs what an extra of ganzoo's own stands for, package by package.
+
+    Unlike the extra's name it does not ask from where ganzoo itself was installed.
+    """
+    known = map(Requirement, requires(_OWN) or [])
+    chosen = [each for each in known if each.marker and each.marker.evaluate({"extra": extra})]
+    return shlex.join(["pip", "install", *(f"{each.name}{each.specifier}" for each in chosen)])
 
 
 def lacking(names: Iterable[str], plugins: Plugins, whose: object) -> UserError | None:

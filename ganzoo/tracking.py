@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from accelerate.tracking import get_available_trackers
 
 from ganzoo.errors import UserError
+from ganzoo.requirements import installing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ def refuse_absent(trackers: Sequence[str], plugins: Plugins) -> None:
         if name not in there:
             raise UserError(
                 f"train.trackers asks for {name}, which is not installed",
-                hint=f"Install it with: pip install 'torch-ganzoo[{name}]'\n"
+                hint=f"Install it with: {installing(name)}\n"
                 "Or go without: --set 'train.trackers=[]'",
             )
     if trackers and not any("ganzoo_observers" in plugin.hooks for plugin in plugins.loaded):

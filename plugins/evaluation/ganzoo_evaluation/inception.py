@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from ganzoo.metrics import NotApplicable, Score
+from ganzoo.requirements import installing
 from ganzoo_evaluation.marks import images_mark
 from ganzoo_evaluation.samples import generated_images, real_images
 
@@ -40,7 +41,7 @@ def inception(loaded: Loaded, budget: int) -> dict[str, Score]:
     try:
         from torch_fidelity import calculate_metrics
     except ImportError:
-        raise NotApplicable("it needs another package: pip install 'torch-ganzoo[fid]'") from None
+        raise NotApplicable(f"it needs another package: {installing('fid')}") from None
     split, real = real_images(loaded, budget)
     count = len(real)
     generated = torch.cat(list(generated_images(loaded, count))).cpu()

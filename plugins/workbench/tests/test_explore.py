@@ -321,7 +321,7 @@ def test_without_gradio_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
     result = CliRunner().invoke(cli, ["explore", "x"])
     assert result.exit_code == 2
-    assert result.stderr == "error: explore needs gradio: pip install 'torch-ganzoo[explore]'\n"
+    assert result.stderr == "error: explore needs gradio: pip install 'gradio>=6.0'\n"
 
 
 def test_the_command_is_described_without_torch_or_gradio(tmp_path: Path) -> None:

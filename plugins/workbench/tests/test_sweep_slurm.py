@@ -68,7 +68,7 @@ def test_without_submitit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(slurm, "find_spec", lambda name: None)
     result = CliRunner().invoke(cli, ON_SLURM)
     assert result.exit_code == 2
-    assert "pip install 'torch-ganzoo[slurm]'" in result.stderr
+    assert "Install it with: pip install 'submitit>=1.5'" in result.stderr
     assert not Path("x").exists()
 
 

@@ -24,6 +24,7 @@ import ganzoo
 from ganzoo import scoring
 from ganzoo.cli import cli
 from ganzoo.folder import RunFolder
+from ganzoo.requirements import installing
 from ganzoo.run import Run
 from ganzoo_workbench.trackers import RemoteBook, TensorBoardBook, TrackerObserver
 
@@ -168,7 +169,7 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_written(
         assert result.exit_code == 2
         assert result.stderr.splitlines()[:2] == [
             f"error: train.trackers asks for {name}, which is not installed",
-            f"Install it with: pip install 'torch-ganzoo[{name}]'",
+            f"Install it with: {installing(name)}",
         ]
     assert not list(Path().iterdir())
 

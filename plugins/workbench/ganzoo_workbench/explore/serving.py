@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import click
 
 from ganzoo.errors import UserError
+from ganzoo.requirements import installing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -49,7 +50,7 @@ def sheltered() -> Iterator[None]:
     Raises UserError where gradio is not installed.
     """
     if find_spec("gradio") is None:
-        raise UserError("explore needs gradio: pip install 'torch-ganzoo[explore]'")
+        raise UserError(f"explore needs gradio: {installing('explore')}")
     aside = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("GRADIO_")}
     with TemporaryDirectory(prefix="ganzoo-explore-", ignore_cleanup_errors=True) as folder:
         ours = {

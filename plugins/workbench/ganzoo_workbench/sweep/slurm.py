@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UserError, in_one_line
 from ganzoo.layers import parse_value
+from ganzoo.requirements import installing
 from ganzoo_workbench.sweep.workers import Job, Share, last_words
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def refuse_absent() -> None:
     if find_spec("submitit") is None:
         raise UserError(
             "--executor slurm needs submitit, which is not installed",
-            hint="Install it with: pip install 'torch-ganzoo[slurm]'",
+            hint=f"Install it with: {installing('slurm')}",
         )
 
 
