@@ -38,8 +38,8 @@ class Timing:
 
     wall: float
     cpu: float
-    """Of this process: with one thread and beside other work the one to trust; with an accelerator
-    the time in which turns are launched."""
+    """Of this process: with one thread and beside other work the one to trust. With an accelerator
+    at most what it takes to launch turns: a full queue is waited for by computing nothing."""
 
     def of(self, kind: Kind) -> float:
         """The seconds of this kind."""
@@ -78,8 +78,9 @@ def time_window(turn: Turn, count: int, device: torch.device) -> Timing:
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(count):
         turn()
+    launched = time.process_time() - cpu  # whoever waits for a GPU spins
     synchronise(device)
-    return Timing((time.perf_counter() - wall) / count, (time.process_time() - cpu) / count)
+    return Timing((time.perf_counter() - wall) / count, launched / count)
 
 
 def ratio_of(rounds: list[Round], one: str, other: str, kind: Kind = "wall") -> Quartiles:

@@ -32,7 +32,7 @@ from plan import machine
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "performance" / "data.json"
 BATCH = 128
 UNCOUNTED = 6
-"""Turns before each measurement of a training."""
+"""Turns before each measurement of a training: more than the batches that a worker is ahead by."""
 SHAPES = {"28x28 grey": (28, 1), "64x64 colour": (64, 3)}
 SMALL = {
     "model.generator_channels": "[32, 16]",
@@ -146,6 +146,7 @@ def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict
     trainers = {}
     for stream in (False, True):
         words = {**given, "data.stream": str(stream).lower()}
+        words |= {"data.workers": "1"} if stream else {}
         assignments = [Assignment.parse(f"{key}={value}") for key, value in words.items()]
         plan = make_plan(Request("dcgan", data=path, assignments=assignments), registry)
         source = open_source(plan.settings.data, registry, "train")
@@ -154,8 +155,9 @@ def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict
         accelerator = task.launch.accelerator
         trainers[stream] = Trainer(plan.assembly, images, plan.settings.train, accelerator)
     rates: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(rounds):
-        for stream, trainer in trainers.items():
+    for number in range(rounds):
+        for stream in (False, True) if number % 2 == 0 else (True, False):
+            trainer = trainers[stream]
             time_window(trainer.turn, UNCOUNTED, accelerator.device)
             timing = time_window(trainer.turn, turns, accelerator.device)
             rates[stream].append(BATCH / timing.wall)

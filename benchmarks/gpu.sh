@@ -5,7 +5,8 @@
 #
 # FOLDER (gpu-results if left out) gets a JSON file of each command, and nothing else is written; what is to stay is copied to
 # docs/results/performance/. All commands together end within SECONDS (450), each within 90, and one that fails or has no time left
-# does not keep the others from running. PYTHON names the interpreter, which needs ganzoo and what that depends on.
+# does not keep the others from running. PYTHON names the interpreter, which needs ganzoo and what that depends on; it and FOLDER are
+# looked for from the root of the repository.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
@@ -50,7 +51,7 @@ attempt() {
 }
 
 bench() {
-    attempt "$1" -m ganzoo bench "${@:2}" --steps 1500 && "$python" - "$folder/$1.json" <<'END'
+    attempt "$1" -P -m ganzoo bench "${@:2}" --steps 1500 && "$python" - "$folder/$1.json" <<'END'
 import json, sys
 found = json.load(open(sys.argv[1]))
 for name in ("images_per_second", "turn", "parts", "flop_rate", "matrix_rate", "held_against", "utilisation", "memory"):
@@ -69,6 +70,7 @@ for precision in fp32 bf16; do
 done
 attempt overhead-cuda benchmarks/overhead.py
 attempt variants-cuda-fp32-1 benchmarks/variants.py --turns 100
+attempt variants-cuda-bf16-1 benchmarks/variants.py --turns 100 --precision bf16
 # Last and by itself: it may spend all its time on compiling.
 attempt variants-cuda-fp32-1-compiled benchmarks/variants.py --turns 100 --only compiled
 exit $failed

@@ -47,6 +47,11 @@ class Job:
         """Where its scores go."""
         return RESULTS / f"{self.group}-{self.seed}.json"
 
+    @property
+    def line(self) -> str:
+        """The command as a person would type it."""
+        return f"ganzoo run {self.command} --seed {self.seed}"
+
 
 def read_plan(groups: list[str], seeds: list[int] | None = None) -> list[Job]:
     """The jobs of these groups, or of all, in the order of the plan."""
@@ -103,7 +108,7 @@ def summary(job: Job, run: Path) -> dict[str, Any]:
     reports = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     rates = [line["images_per_second"] for line in reports if line["images_per_second"]]
     return {
-        "command": f"ganzoo run {job.command} --seed {job.seed}",
+        "command": job.line,
         "device": environment["device_name"],
         "machine": machine(),
         "precision": environment["precision"],
@@ -124,10 +129,13 @@ def machine() -> str:
 def print_tables(jobs: list[Job], wanted: list[str]) -> None:
     """Print the scores of each group, a row for each seed."""
     groups: dict[str, dict[int, dict[str, float]]] = {}
+    precisions: dict[str, dict[str, list[int]]] = {}
     for job in jobs:
         if job.result.exists():
-            scores = json.loads(job.result.read_text())["scores"]
-            groups.setdefault(job.group, {})[job.seed] = scores
+            kept = json.loads(job.result.read_text())
+            groups.setdefault(job.group, {})[job.seed] = kept["scores"]
+            alike = precisions.setdefault(job.group, {}).setdefault(kept["precision"], [])
+            alike.append(job.seed)
     for group, seeds in groups.items():
         columns = [name for name in wanted if all(name in scores for scores in seeds.values())]
         columns = columns or sorted(set.intersection(*(set(scores) for scores in seeds.values())))
@@ -140,6 +148,9 @@ def print_tables(jobs: list[Job], wanted: list[str]) -> None:
             print(row("sd", [statistics.stdev(column) for column in values]))
         print(row("min", [min(column) for column in values]))
         print(row("max", [max(column) for column in values]))
+        if len(precisions[group]) > 1:
+            told = (f"{name} ({', '.join(map(str, of))})" for name, of in precisions[group].items())
+            print(f"\nNot of one precision: {', '.join(told)}")
 
 
 def row(name: str, values: list[float]) -> str:
@@ -148,11 +159,18 @@ def row(name: str, values: list[float]) -> str:
 
 
 def print_status(jobs: list[Job]) -> None:
-    """Print which seeds of each group are done."""
+    """Print which seeds of each group are done, and which of them by another command than now."""
     for group in dict.fromkeys(job.group for job in jobs):
         own = [job for job in jobs if job.group == group]
-        done = [str(job.seed) for job in own if job.result.exists()]
-        print(f"{group:<20} {len(done)} of {len(own)}  {' '.join(done)}")
+        done = [job for job in own if job.result.exists()]
+        seeds = (f"{job.seed}{'' if is_of_the_plan(job) else '*'}" for job in done)
+        print(f"{group:<24} {len(done)} of {len(own)}  {' '.join(seeds)}")
+    print("* by the command in its file, which is not the plan's any more, or spells it out")
+
+
+def is_of_the_plan(job: Job) -> bool:
+    """Whether the scores that are kept came of the command that the plan has."""
+    return bool(json.loads(job.result.read_text())["command"] == job.line)
 
 
 def main() -> None:

@@ -4,9 +4,10 @@
                                  [--precision fp32|bf16] [--kills 20] [--seed 0] [--steps 2000]
 
 A third of the kills (SIGKILL, to every process of the run) comes at any moment after the start, a
-third while turns are taken, a third while a checkpoint is being written. Everything that the run
-leaves but clock times is compared byte by byte. The outcome goes to docs/results/reliability/.
-The networks are tiny; neither files nor state know that.
+third while turns are taken, a third while a checkpoint is being written. Then checkpoints, the
+model, pictures, and metrics.jsonl but for its clock times are compared byte by byte; what tells of
+the kills, or comes of the model alone, is not. The outcome goes to docs/results/reliability/. The
+networks are tiny; neither files nor state know that.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ RESULTS = HERE.parent / "docs" / "results" / "reliability"
 CLOCKS = ("seconds", "images_per_second")
 """Figures of metrics.jsonl that no two runs share."""
 
-OTHERWISE = {"environment.json", "events.jsonl", "metrics.jsonl", "report.html", "scores.json"}
-"""Files that tell of the kills, or are compared by what they say."""
+OTHERWISE = {"environment.json", "events.jsonl", "metrics.jsonl", "report.html"}
+"""Files that tell of the kills, or are compared by what they say; scores come of the model."""
 
 SETTINGS = {
     "model.generator_dense": "[16]",
@@ -117,8 +118,8 @@ class Victim:
     def finish(self, out: Path) -> None:
         """Run to the end."""
         with self.started(out) as process:
-            if process.wait() and last_step(out) < self.steps:
-                raise SystemExit(f"a run failed:\n{out.with_suffix('.log').read_text()}")
+            if process.wait():
+                raise failure(out)
 
     def begin_and_kill(self, out: Path, moment: Moment, dice: np.random.Generator) -> Kill | None:
         """Begin or continue, and kill; None if the run came to its end before."""
@@ -146,11 +147,18 @@ class Victim:
             if moment == "checkpoint":
                 until(lambda: bool(unfinished(run) - before))
                 until(waited(dice.uniform(0, 0.005)))
-            if process.poll() is not None:
+            if (code := process.poll()) is not None:
+                if code:
+                    raise failure(out)
                 return None
             kill(process)
         seconds = round(time.monotonic() - begun, 2)
         return Kill(moment, seconds, last_step(out), len(unfinished(run) - before))
+
+
+def failure(out: Path) -> SystemExit:
+    """A run that ended by itself, and not well."""
+    return SystemExit(f"a run failed:\n{out.with_suffix('.log').read_text()}")
 
 
 def kill(process: psutil.Popen) -> None:

@@ -49,7 +49,7 @@ def make_variant(name: str, settings: list[str]) -> Trainer:
     if name == "unfused":
         for optimiser in trainer.optimisers.values():
             for group in optimiser.param_groups:
-                group["fused"] = None
+                group["fused"], group["foreach"] = None, False
     return trainer
 
 

@@ -13,7 +13,7 @@ import itertools
 import re
 import sys
 import textwrap
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -180,7 +180,9 @@ def markdown(text: str) -> str:
 
 def default(field: Any) -> str:
     """What a field is if it is left out."""
-    return f", default `{field.default!r}`" if "MISSING" not in repr(field.default) else ""
+    if field.default_factory is not MISSING:
+        return f", default `{field.default_factory()!r}`"
+    return f", default `{field.default!r}`" if field.default is not MISSING else ""
 
 
 if __name__ == "__main__":

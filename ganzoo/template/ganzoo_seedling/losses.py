@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from annotated_types import Ge
 from torch import Tensor
 
 from ganzoo import Loss, Pass, TermFunction, setting
@@ -15,7 +17,8 @@ class Seedling(Loss):
     class Config:
         """Settings of the loss, beside its weight."""
 
-        power: float = setting(1.0, "what differences of neighbours are raised to")
+        # Below 1 equal neighbours would have no gradient that is a number.
+        power: Annotated[float, Ge(1)] = setting(1.0, "what differences are raised to")
 
     def terms(self) -> Mapping[str, TermFunction]:
         """A term in the generator's phase."""

@@ -95,7 +95,9 @@ class Diffusion(Model):
             foreseen = ((image - (1 - left).sqrt() * noise) / left.sqrt()).clamp(-1, 1)
             noise = (image - left.sqrt() * foreseen) / (1 - left).sqrt()
             fresh = self.config.eta * ((1 - after) / (1 - left) * (1 - left / after)).sqrt()
-            image = after.sqrt() * foreseen + (1 - after - fresh.square()).sqrt() * noise
+            # Rounding may take what is left for the noise below the 0 that it is.
+            kept = (1 - after - fresh.square()).clamp(min=0)
+            image = after.sqrt() * foreseen + kept.sqrt() * noise
             if self.config.eta:
                 drawn = torch.randn(image.shape, generator=generator, device=image.device)
                 image = image + fresh * drawn

@@ -38,8 +38,8 @@ def centrality(models: Sequence[Loaded], groups: int = GROUPS, size: int = SIZE)
     images, with the generator's codes for factors, averaged both ways and over the other models.
 
     Raises:
-        UserError: there are fewer than three models, one has fewer than two codes or reads none, or
-            they are of images of different shapes.
+        UserError: there are fewer than three models or fewer groups than codes, one has fewer than
+            two codes or does not read them all, or they are of images of different shapes.
     """
     if len(models) < 3:
         raise UserError(
@@ -48,6 +48,12 @@ def centrality(models: Sequence[Loaded], groups: int = GROUPS, size: int = SIZE)
     for model in models:
         if model.prior is None or len(model.prior.codes) < 2:
             raise UserError(f"{model.settings.model.name} has fewer than two codes to compare by")
+        if groups < len(model.prior.codes):
+            raise UserError(
+                f"{groups} groups are fewer than the {len(model.prior.codes)} codes of "
+                f"{model.settings.model.name}",
+                hint=f"Take at least {len(model.prior.codes)}, and better 500.",
+            )
     if len({model.data.image_shape for model in models}) > 1:
         raise UserError("the runs are of images of different shapes, which others cannot read")
     scores = np.array([[_score(one, other, groups, size) for other in models] for one in models])
@@ -116,4 +122,8 @@ class GroupSampler:
         if read is None:
             raise UserError(f"{self.reader.settings.model.name} reads no codes from images")
         assert self.reader.prior is not None, "a model without codes was refused"
+        if unread := [name for name in self.reader.prior.codes if name not in read]:
+            raise UserError(
+                f"{self.reader.settings.model.name} does not read {', '.join(unread)} from images"
+            )
         return torch.stack([read[name].double() for name in self.reader.prior.codes], dim=1)

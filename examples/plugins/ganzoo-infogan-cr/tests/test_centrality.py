@@ -74,6 +74,20 @@ def test_groups_share_the_code_that_they_are_asked_for() -> None:
     assert sampler(None, 1, 500, np.random.default_rng(0)).std(axis=1).min() > 0.3
 
 
+def test_a_model_that_reads_some_of_its_codes_is_refused_by_their_names() -> None:
+    class Half(Turned):
+        def encode(self, images: Tensor) -> dict[str, Tensor]:
+            return {"a": super().encode(images)["a"]}
+
+    with pytest.raises(UserError, match="turned does not read b from images"):
+        centrality([Half(0), Half(10), Half(20)], groups=10, size=10)
+
+
+def test_fewer_groups_than_codes_are_refused() -> None:
+    with pytest.raises(UserError, match="1 groups are fewer than the 2 codes"):
+        centrality([Turned(0), Turned(1), Turned(2)], groups=1, size=10)
+
+
 def test_a_model_is_not_scored_on_itself() -> None:
     assert mean_of_others(np.array([[9.0, 1, 2], [1, 9, 3], [2, 3, 9]])).tolist() == [1.5, 2, 2.5]
 
