@@ -16,6 +16,7 @@ from ganzoo.metrics.disentanglement import (
     modularity,
     sap,
 )
+from ganzoo.metrics.disentanglement.prediction import _concentration
 
 ROWS, FACTORS, VALUES = 800, 4, 5
 LN2 = math.log(2)
@@ -391,3 +392,12 @@ def test_options_that_a_protocol_lacks_are_refused():
         factor_vae(PoolSampler(ALIGNED, FACTOR_TABLE), 1)
     with pytest.raises(ValueError, match="at least two factors"):
         modularity(ALIGNED, FACTOR_TABLE[:, :1])
+
+
+def test_dci_is_what_the_formula_says_of_known_importances():
+    importances = np.array([[3.0, 0, 0], [0.5, 0.5, 0]])
+    rows = (3 * 1 + 1 * (1 - LN2 / math.log(3))) / 4
+    assert _concentration(importances) == pytest.approx(rows)
+    entropy = -(6 / 7 * math.log(6 / 7) + 1 / 7 * math.log(1 / 7)) / LN2
+    columns = (3.5 * (1 - entropy) + 0.5 * 1) / 4
+    assert _concentration(importances.T) == pytest.approx(columns)

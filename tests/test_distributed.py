@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from small_runs import SMALL, given
 from two_processes import launched, run
 
 HERE = Path(__file__).parent
@@ -97,6 +99,37 @@ def test_the_command_runs_under_accelerate_launch(
         "rank-000.pt",
         "rank-001.pt",
     ]
+
+
+WAYS = {
+    "joint": ["model.routing=joint", "prior.std=learned", "train.ema_decay=0.9"],
+    "shared": ["model.routing=generator", "train.share_fakes=true"],
+    "penalised": [
+        *("loss.adversarial.weight=0", "loss.wasserstein.weight=1"),
+        *("loss.gradient_penalty.weight=10", "model.discriminator_norm=none"),
+        "model.critic_repeats=2",
+    ],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_of_training_gives_two_ranks_the_same_weights(tmp_path: Path, way: str) -> None:
+    settings = given([*SMALL, *WAYS[way]])
+    words = ["run", "infogan", "--steps", "3", "--out", "x", *settings]
+    finished = launched(tmp_path, str(HERE / "programs" / "two_weights.py"), *words, port=0)
+    assert finished.returncode == 0, finished.stderr
+    first, second = (
+        torch.load(tmp_path / f"weights-{rank}.pt", weights_only=True) for rank in (0, 1)
+    )
+    for key, value in first["parameters"].items():
+        assert torch.equal(value, second["parameters"][key]), key
+    exported = load_file(tmp_path / "x" / "model" / "model.safetensors")
+    averaged = ("generator.",) if way == "joint" else ()
+    assert first["buffers"]
+    for key, value in first["buffers"].items():
+        if not key.startswith(averaged):
+            mean = (value + second["buffers"][key]) / 2
+            torch.testing.assert_close(exported[key], mean, msg=key)
 
 
 def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ def test_ranks_hold_the_slices_of_what_one_process_draws(kind: str) -> None:
     assert torch.equal(torch.cat(halves), whole)
 
 
+def test_ranks_hold_the_slices_of_integers_too() -> None:
+    whole = replace(DRAW).integers(5, 8, 2)
+    halves = [replace(DRAW, rank=rank, world=2, batch_size=4).integers(5, 4, 2) for rank in (0, 1)]
+    assert torch.equal(torch.cat(halves), whole)
+
+
 def test_integers_stay_below_their_bound() -> None:
     drawn = replace(DRAW).integers(3, 8, 100)
     assert set(drawn.unique().tolist()) == {0, 1, 2}

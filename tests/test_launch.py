@@ -81,3 +81,10 @@ def test_a_time_to_wait_is_a_number_of_seconds(monkeypatch: pytest.MonkeyPatch, 
         launch.process_timeout()
     monkeypatch.setenv("GANZOO_PROCESS_TIMEOUT", "60")
     assert launch.process_timeout().total_seconds() == 60
+
+
+def test_fp16_and_a_gradient_of_a_gradient_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "device_type", lambda: "cuda")
+    assert launch.settle_precision("fp16", ())[0] == "fp16"
+    with pytest.raises(UserError, match=r"loss\.gp differentiates a gradient"):
+        launch.settle_precision("fp16", ["gp"])

@@ -92,3 +92,14 @@ def test_a_weight_that_two_layers_share_is_exported_for_both(tmp_path: Path) -> 
     own = begun.trainer.networks()["copier"]
     assert torch.equal(weights["copier.first.weight"], own.first.weight)
     assert torch.equal(weights["copier.second.weight"], own.first.weight)
+
+
+def test_the_average_is_what_is_exported_and_looked_at(tmp_path: Path) -> None:
+    begun = training(steps=3, ema_decay=0.9)
+    begun.run(tmp_path / "run")
+    saved = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    average, live = begun.trainer.averages["copier"], begun.trainer.networks()["copier"]
+    assert torch.equal(saved["copier.first.weight"], average.first.weight)
+    assert not torch.equal(average.first.weight, live.first.weight)
+    with at_rest(begun.trainer) as nets:
+        assert nets["copier"] is average

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -30,14 +30,15 @@ print("imported", *sorted({heavy!r} & set(sys.modules)), file=sys.stderr)
 )
 def test_nothing_heavy_is_imported(arguments) -> None:
     probe = PROBE.format(arguments=arguments, heavy=HEAVY)
-    start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=False
     )
-    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "imported", "the list behind it should be empty"
-    assert seconds < 1.0
+    assert seconds < 1.5, "of a core, so that other work beside it does not count"
     assert done.stdout
 
 

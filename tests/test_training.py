@@ -295,6 +295,36 @@ def test_the_average_follows_the_generator() -> None:
     assert torch.allclose(trainer.averages["generator"][0].weight, (start + live) / 2)
 
 
+def test_the_average_forgets_at_the_rate_that_is_set() -> None:
+    trainer = trainer_of(ema_decay=0.9)
+    kept = trainer.averages["generator"][0].weight.clone()
+    for _ in range(3):
+        run_turns(trainer, 1)
+        kept = 0.9 * kept + 0.1 * trainer.networks()["generator"][0].weight
+        assert torch.allclose(trainer.averages["generator"][0].weight, kept, atol=1e-7)
+
+
+def test_settings_of_an_optimiser_reach_it() -> None:
+    settings = OptimSettings(betas=(0.1, 0.7), eps=1e-3, weight_decay=0.2)
+    [group] = trainer_of(optim={"critic": settings}).optimisers[("discriminator",)].param_groups
+    assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.1, 0.7), 1e-3, 0.2)
+
+
+def test_the_scale_of_fp16_goes_on_where_it_was() -> None:
+    first, second = trainer_of(), trainer_of()
+    try:
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=2)
+        first.accelerator.scaler = scaler
+        run_turns(first, 3)
+        state, own, wanted = first.state_dict(), first.rank_state_dict(), scaler.state_dict()
+        second.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        second.load_state_dict(state, own)
+        assert second.accelerator.scaler.state_dict() == wanted
+        assert wanted["scale"] > 2.0**10
+    finally:
+        first.accelerator.scaler = second.accelerator.scaler = None
+
+
 def test_a_loss_that_needs_a_network_names_it_and_those_there_are() -> None:
     class Needy(Players):
         needs = ("q",)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -123,6 +125,30 @@ def test_an_undecided_critic_costs_what_theory_says(
     assert terms["generator"](undecided).item() == pytest.approx(generator, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("loss", "critic", "generator"),
+    [
+        (
+            NonSaturating,
+            np.logaddexp(0, [-2, -1]).mean() + np.logaddexp(0, [-0.5, -3]).mean(),
+            np.logaddexp(0, [0.5, 3]).mean(),
+        ),
+        (Hinge, 0.25, 1.75),
+        (Wasserstein, -1.5 - 1.75, 1.75),
+    ],
+)
+def test_known_logits_cost_what_the_formula_says(
+    loss: type[NonSaturating], critic: float, generator: float
+) -> None:
+    terms = loss("x", None, Context(DataInfo("test", (1, 4, 4)))).terms()
+    given = judged([2.0, 1.0], [-0.5, -3.0])
+    measured = terms["critic"](given)
+    assert getattr(measured, "value", measured).item() == pytest.approx(critic)
+    assert terms["generator"](given).item() == pytest.approx(generator)
+    if loss is NonSaturating:
+        assert measured.report["best_fake"].item() == pytest.approx(1 / (1 + math.exp(0.5)))
+
+
 class Slope(nn.Module):
     """A critic whose gradient has norm 3 everywhere."""
 
@@ -138,3 +164,23 @@ def test_the_gradient_penalty_measures_the_distance_of_the_norm_from_its_target(
     assert penalty(
         Pass({"discriminator": Slope()}, draw, images, None, images)
     ).item() == pytest.approx(4)
+
+
+class Bowl(nn.Module):
+    """A critic whose gradient is the image itself."""
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": image.flatten(1).square().sum(1) / 2}
+
+
+def test_the_gradient_penalty_is_taken_between_real_and_fake_images() -> None:
+    context = Context(DataInfo("test", (1, 2, 2)))
+    penalty = GradientPenalty("gp", GradientPenalty.Config(target=2.0), context).terms()["critic"]
+    real, fake = torch.full((3, 1, 2, 2), 1.0), torch.full((3, 1, 2, 2), -1.0)
+    share = Draw(0, 0, 0, 1, 3, CPU).uniform(3, 1, 1, 1)
+    between = fake + share * (real - fake)
+    pass_ = Pass(
+        {"discriminator": Bowl()}, Draw(0, 0, 0, 1, 3, CPU), {"image": real}, None, {"image": fake}
+    )
+    expected = (between.flatten(1).norm(dim=1) - 2).square().mean().item()
+    assert penalty(pass_).item() == pytest.approx(expected)

@@ -129,7 +129,9 @@ def test_the_matching_is_fitted_on_train_and_never_on_test_images():
     # the labels of the test images are rotated by one: a matching of their own would be perfect
     loaded = labelled(train=SORTED, test=SORTED)
     loaded.splits["test"] = split_of("test", (SORTED + 1) % 4, digits=SORTED)
-    assert categories(loaded, 1000)["category_accuracy/digit"].value == 0
+    scores = categories(loaded, 1000)
+    assert scores["category_accuracy/digit"].value == 0
+    assert scores["majority_accuracy_k4/digit"].value == 0
 
 
 def test_purity_counts_the_commonest_label_and_weights_categories_by_their_images():

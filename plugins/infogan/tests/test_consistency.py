@@ -71,6 +71,7 @@ def test_a_quarter_turn_turns_and_keeps_square_pixels_square() -> None:
         (Warp(0, 0, 0, 2 / 9), {"right": 1.0}, (4, 2)),
         (Warp(0, 0, 0, 2 / 9), {"down": 0.0}, (5, 3)),
         (Warp(0, 0.5, 0, 0), {"wide": 0.0}, (4, 2)),  # half the map's width: twice as far out
+        (Warp(0, 0.5, 0, 0), {"high": 0.0}, (4, 3)),
         (Warp(0, 0, 1.0, 0), {"lean": 1.0}, (4, 3)),  # the middle row stays where it is
     ],
 )
@@ -79,6 +80,11 @@ def test_each_part_of_a_warp_does_what_its_name_says(
 ) -> None:
     moved = warp(spot(4, 3), chance(1, **numbers), background=0.0)
     assert place(moved) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_map_of_half_the_height_takes_a_spot_twice_as_far_from_the_middle() -> None:
+    moved = Warp(0, 0.5, 0, 0)(spot(3, 4), chance(1, high=0.0), background=0.0)
+    assert place(moved) == pytest.approx((2, 4), abs=1e-3)
 
 
 def test_what_comes_in_from_outside_is_background() -> None:

@@ -100,18 +100,32 @@ def test_a_code_set_to_none_is_gone() -> None:
     assert list(prior({"digit": "categorical(3)", "slant": "none"}).codes) == ["digit"]
 
 
+def test_a_continuous_code_is_drawn_from_its_range_and_knows_its_entropy() -> None:
+    code = Uniform(-2, 3.5)
+    drawn = code.sample(4000, generator=torch.Generator().manual_seed(0), device=CPU)
+    assert -2 <= drawn.min() < -1.9
+    assert 3.4 < drawn.max() <= 3.5
+    assert code.entropy == pytest.approx(math.log(5.5))
+
+
 # The bound
 
 
-def bound(
-    codes: dict[str, str], outputs: dict[str, Tensor], values: dict[str, Tensor], **settings: Any
+def measured(
+    codes: dict[str, str],
+    outputs: dict[str, Tensor],
+    values: dict[str, Tensor],
+    factors: dict[str, float] | None = None,
+    **settings: Any,
 ) -> Any:
-    """The loss's report for a Q that says ``outputs``."""
+    """The loss and its report for a Q that says ``outputs``."""
     n = len(next(iter(values.values())))
     structured = prior(codes, **settings)
     phases = tuple(infogan().phases())
     loss = MutualInformation(
-        "mi", MutualInformation.Config(), Context(DATA, prior=structured, phases=phases)
+        "mi",
+        MutualInformation.Config(**(factors or {})),
+        Context(DATA, prior=structured, phases=phases),
     )
     drawn = structured.sample(n, generator=None, device=CPU)
     latents = drawn._replace(parts=drawn.parts | values)
@@ -119,7 +133,24 @@ def bound(
     on_fake = {"features": torch.zeros(n, 1), "logits": torch.zeros(n)}
     return loss.terms()["critic"](
         Pass({"q": lambda _: outputs}, draw, {}, latents, {}, None, on_fake)
-    ).report
+    )
+
+
+def bound(*given: Any, **settings: Any) -> Any:
+    """The loss's report."""
+    return measured(*given, **settings).report
+
+
+def test_the_loss_is_the_weighted_sum_over_codes() -> None:
+    value = measured(
+        {"digit": "categorical(4)", "slant": "uniform(-1, 1)"},
+        {"digit": torch.zeros(3, 4), "slant": torch.ones(3, 2)},
+        {"digit": torch.arange(3), "slant": torch.zeros(3)},
+        {"categorical": 0.5, "continuous": 0.1},
+        std="fixed",
+    ).value
+    of_slant = 0.5 * math.log(2 * math.pi) + 0.5  # off by 1, with a standard deviation of 1
+    assert value.item() == pytest.approx(0.5 * math.log(4) + 0.1 * of_slant)
 
 
 def test_a_perfect_reader_of_a_category_shows_its_whole_entropy() -> None:
