@@ -29,9 +29,7 @@ def ganzoo_observers(run):
 """
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_an_observer_of_a_plugin_that_fails_is_told_nothing_more() -> None:

@@ -27,10 +27,7 @@ from ganzoo.layers import Assignment
 from ganzoo.plan import Request
 from ganzoo.registry import Registry
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def ready(out: str | None = "x", steps: int = 1) -> task.Task:

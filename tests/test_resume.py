@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 OFTEN_SAVED = [*SMALL, "train.checkpoint_every=2"]
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def begin(steps: int) -> Result:

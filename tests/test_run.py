@@ -13,11 +13,7 @@ from reported_runs import REPORTED, ganzoo, records, run
 
 from ganzoo.training import Trainer
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def photographs(folder: Path, count: int = 40) -> None:

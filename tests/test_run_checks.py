@@ -18,10 +18,7 @@ from ganzoo.metrics.scorecard import Scores
 REPORTED = given([*SMALL, "train.report_every=2"])
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_a_warm_start_is_not_judged() -> None:

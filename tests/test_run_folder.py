@@ -12,11 +12,7 @@ from reported_runs import REPORTED, ganzoo, records, run, weights
 
 from ganzoo import checkpoint
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_a_second_run_gets_a_folder_of_its_own() -> None:

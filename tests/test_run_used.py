@@ -13,11 +13,7 @@ from small_runs import SMALL, given
 
 from ganzoo import load
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_the_code_of_the_next_command_is_one_that_there_is() -> None:

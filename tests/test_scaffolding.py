@@ -13,10 +13,7 @@ from click.testing import CliRunner
 from ganzoo.cli import cli
 from ganzoo.version import __version__
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_every_name_in_the_package_is_the_ideas() -> None:

@@ -34,9 +34,7 @@ IMAGES, WIDTH, BATCH = 20, 4, 5
 SLEEP = 0.04
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture(autouse=True)

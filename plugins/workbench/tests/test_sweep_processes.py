@@ -20,7 +20,7 @@ from ganzoo_workbench.sweep.workers import Share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("elsewhere")]
 
 SWEEP = ["sweep", "dcgan", "--seeds", "0-1", "--jobs", "2", "--out", "x"]
 RUNS = [Path("x/seed-0"), Path("x/seed-1")]
@@ -54,11 +54,6 @@ class Patient(Observer):
 def ganzoo_observers(run):
     return [Patient()]
 """
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def start(*arguments: str, plugins: Sequence[str] = ()) -> subprocess.Popen[str]:

@@ -20,9 +20,7 @@ SWEEP = ["sweep", "dcgan", "--steps", "3", *given(SMALL), "--seeds", "0-1", "--o
 ON_SLURM = [*SWEEP, "--executor", "slurm"]
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

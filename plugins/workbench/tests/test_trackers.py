@@ -42,12 +42,10 @@ needs_tensorboard = pytest.mark.skipif(
 )
 
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    _score_little(monkeypatch)
-
-
 def _score_little(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = scoring.quick_metrics
     monkeypatch.setattr(scoring, "quick_metrics", lambda registry: everything(registry)[:1])
