@@ -185,6 +185,12 @@ class UpsideDown(Uniform):
         self.trained = (low, -low)
 
 
+class DrawsElsewhere(Uniform):
+    def __init__(self, low: float) -> None:
+        super().__init__(low, 2 * low)
+        self.trained = (-low, 0.0)
+
+
 def with_kind(kind: type[Categorical]) -> type[Kinds]:
     prior = type(f"With{kind.__name__}", (Kinds,), {"kind": kind, "__module__": __name__})
     globals()[prior.__name__] = prior
@@ -216,4 +222,5 @@ PRIORS = [
         "",
     ),
     (with_kind(UpsideDown), {"check_prior_codes"}, "not (low, high) with low < high"),
+    (with_kind(DrawsElsewhere), {"check_prior_codes"}, "0% of what sample() draws is in trained"),
 ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ganzoo.latents import Code
     from ganzoo.testing.cases import PriorCase
 
+_MANY = 1000
 _STEPS = 5
 """Values of a continuous code that are walked through."""
 
@@ -64,6 +65,13 @@ def _check_values(name: str, code: Code) -> None:
         return
     low, high = code.trained
     require(low < high, f"{name}: trained is {code.trained}, not (low, high) with low < high")
+    # Of a code without bounds it is the range that most draws are from.
+    many = code.sample(_MANY, generator=generator_for(CPU, 0), device=CPU)
+    inside = ((low <= many) & (many <= high)).float().mean().item()
+    require(
+        inside >= 0.5,
+        f"{name}: {inside:.0%} of what sample() draws is in trained, {code.trained}",
+    )
 
 
 def _check_reader(name: str, code: Code) -> None:
