@@ -375,6 +375,7 @@ def test_a_launcher_around_a_sweep_is_refused(monkeypatch: pytest.MonkeyPatch) -
         ("Traceback ...\nValueError: bad\nbye", "ValueError: bad"),
         ("torch.OutOfMemoryError: full", "torch.OutOfMemoryError: full"),
         ("error: first\n\x1b[31merror:\x1b[0m second", "error: second"),
+        ("submitit.core.utils.FailedJobError: error: a is wrong", "error: a is wrong"),
         ("a warning: DeprecationWarning: old\n 50%\r100%", "100%"),
     ],
 )

@@ -26,6 +26,8 @@ CONFIG = Path(__file__).with_name("launch.yaml")
 """Stands in for the machine's own defaults, of which the plan of a sweep knows nothing."""
 
 _ERROR = re.compile(r"error: |[\w.]*(Error|Exception)\b")
+_AROUND = re.compile(r"[\w.]+(Error|Exception): (?=error: )")
+"""What a cluster puts before the error of a command that it ran."""
 _LONGEST = 300
 
 
@@ -150,7 +152,7 @@ def last_words(text: str) -> str:
     lines = [click.unstyle(line).strip() for line in re.split("[\r\n]", text)]
     errors = [line for line in lines if _ERROR.match(line)]
     said = [line for line in lines if line]
-    return in_one_line((errors or said or ["it said nothing"])[-1], _LONGEST)
+    return in_one_line(_AROUND.sub("", (errors or said or ["it said nothing"])[-1]), _LONGEST)
 
 
 def _has_members(group: int) -> bool:
