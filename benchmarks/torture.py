@@ -118,7 +118,8 @@ class Victim:
     def finish(self, out: Path) -> None:
         """Run to the end."""
         with self.started(out) as process:
-            if process.wait():
+            # A run that has trained all its turns, and was killed after them, is refused.
+            if process.wait() and last_step(out) < self.steps:
                 raise failure(out)
 
     def begin_and_kill(self, out: Path, moment: Moment, dice: np.random.Generator) -> Kill | None:
@@ -148,7 +149,7 @@ class Victim:
                 until(lambda: bool(unfinished(run) - before))
                 until(waited(dice.uniform(0, 0.005)))
             if (code := process.poll()) is not None:
-                if code:
+                if code and last_step(out) < self.steps:
                     raise failure(out)
                 return None
             kill(process)

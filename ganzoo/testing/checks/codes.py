@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganzoo.testing.cases import PriorCase
 
 _MANY = 1000
+"""Draws that tell where a code lies."""
 _STEPS = 5
 """Values of a continuous code that are walked through."""
 
