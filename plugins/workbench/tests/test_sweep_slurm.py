@@ -54,6 +54,8 @@ def test_parameters_are_read_as_settings_are() -> None:
         (["=1"], "says no value"),
         (["a=1", "a=2"], "a is there twice"),
         (["array-parallelism=2"], "array_parallelism is the sweep's own"),
+        (["cpus_per_task=some"], "cpus_per_task=some is no number of cores"),
+        (["cpus_per_task=0"], "cpus_per_task=0 is no number of cores"),
     ],
 )
 def test_parameters_that_are_none_are_told(texts: list[str], said: str) -> None:

@@ -21,6 +21,7 @@ CLUSTER = "slurm"
 _EVERYWHERE = ("timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "name")
 """Parameters that submitit has for any cluster; it knows all others of SLURM with a prefix."""
 
+_THREADS = "cpus_per_task"
 _AT_ONCE = "array_parallelism"
 """SLURM's own limit of jobs that run at once."""
 
@@ -49,12 +50,16 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
         if name == _AT_ONCE:
             raise UserError(f"--slurm {_AT_ONCE} is the sweep's own", hint="Say it with --jobs N.")
         found[name] = parse_value(value.strip())
+    threads = found.get(_THREADS, 1)
+    if not isinstance(threads, int) or threads < 1:
+        raise UserError(f"--slurm {_THREADS}={threads} is no number of cores")
     return found
 
 
 def threads_of(parameters: Mapping[str, Any]) -> int:
     """The threads of a job."""
-    return int(parameters.get("cpus_per_task", 1))
+    threads: int = parameters.get(_THREADS, 1)
+    return threads
 
 
 class Cluster:
