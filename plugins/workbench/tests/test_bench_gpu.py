@@ -71,7 +71,7 @@ def test_all_commands_together_end_in_time(tmp_path: Path) -> None:
     done = run(tmp_path / "out", "1", python=program(tmp_path / "python", READY))
     assert time.monotonic() - begun < 30
     assert done.returncode == 1
-    assert done.stderr.count("failed: -m ganzoo bench infogan ") == 1
+    assert done.stderr.count("failed: -P -m ganzoo bench infogan ") == 1
     assert "left out, for want of time: benchmarks/variants.py --turns 100 --only compiled" in (
         done.stderr
     )

@@ -38,7 +38,7 @@ TENSORBOARD = ["train.trackers=['tensorboard']"]
 SETTINGS = given([*SMALL, "train.report_every=2", "train.images_every=2"])
 needs_tensorboard = pytest.mark.skipif(
     "tensorboard" not in map(str, get_available_trackers()) or not hasattr(GeneralTracker, "start"),
-    reason="needs pip install 'torch-ganzoo[tensorboard]'",
+    reason="needs tensorboard, of the extra of that name",
 )
 
 
