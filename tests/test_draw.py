@@ -26,18 +26,13 @@ def test_two_draws_of_one_phase_differ() -> None:
     assert not torch.equal(draw.uniform(8), draw.uniform(8))
 
 
-@pytest.mark.parametrize("kind", ["uniform", "normal"])
-def test_ranks_hold_the_slices_of_what_one_process_draws(kind: str) -> None:
-    whole = getattr(replace(DRAW), kind)(8, 2)
+@pytest.mark.parametrize(("kind", "bound"), [("uniform", ()), ("normal", ()), ("integers", (5,))])
+def test_ranks_hold_the_slices_of_what_one_process_draws(kind: str, bound: tuple[int, ...]) -> None:
+    whole = getattr(replace(DRAW), kind)(*bound, 8, 2)
     halves = [
-        getattr(replace(DRAW, rank=rank, world=2, batch_size=4), kind)(4, 2) for rank in (0, 1)
+        getattr(replace(DRAW, rank=rank, world=2, batch_size=4), kind)(*bound, 4, 2)
+        for rank in (0, 1)
     ]
-    assert torch.equal(torch.cat(halves), whole)
-
-
-def test_ranks_hold_the_slices_of_integers_too() -> None:
-    whole = replace(DRAW).integers(5, 8, 2)
-    halves = [replace(DRAW, rank=rank, world=2, batch_size=4).integers(5, 4, 2) for rank in (0, 1)]
     assert torch.equal(torch.cat(halves), whole)
 
 

@@ -86,12 +86,13 @@ class Explorer:
         self.loaded = loaded
         self.prior = loaded.prior
         self.controls = controls_of(loaded)
-        self._one()  # the first one also waits for the device to get ready
+        first = self._one(0)  # which also waits for the device to get ready
         begun = perf_counter()
-        self._one()
+        other = self._one(1)
         self.slow = perf_counter() - begun > _PATIENCE
         """Whether a single picture takes so long that one wonders whether it is coming."""
-        self.has_noise = not self.controls or self._differs_by_noise()
+        self.has_noise = not self.controls or not torch.equal(first.images, other.images)
+        """Whether anything but codes makes a difference to a picture."""
         self.why_unread = self._why_unread()
         """Why no image can be read; None if one can."""
 
@@ -252,9 +253,5 @@ class Explorer:
             latents = self.prior.replace(latents, name, filled.expand(len(places)))
         return self.loaded.generate(latents, seed)
 
-    def _one(self, seed: int = 0) -> Picture:
+    def _one(self, seed: int) -> Picture:
         return self.picture(View(seed, {name: each.start for name, each in self.controls.items()}))
-
-    def _differs_by_noise(self) -> bool:
-        """Whether anything but its codes makes a difference to a picture."""
-        return not torch.equal(self._one(0).images, self._one(1).images)

@@ -189,9 +189,11 @@ def _refuse_differences(
     shared = _shared([settings for _, settings in planned])
     # What is common to one side alone may well vary on the other.
     unlike = {key: pair for key, pair in _unlike(sweep.shared, shared).items() if None not in pair}
-    of_values = {_key_of(0, entry.values): entry.settings for entry in reversed(sweep.entries)}
+    of_values = {
+        frozenset(entry.values.items()): entry.settings for entry in reversed(sweep.entries)
+    }
     for cell, settings in planned:
-        like = of_values.get(_key_of(0, _values(cell)))
+        like = of_values.get(frozenset(_values(cell).items()))
         if like is not None:
             unlike |= _unlike(like, settings)
     before, now = unlike.get(STEPS, (0, 0))
