@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from machine import processor
 
 from ganzoo import environment
 from ganzoo.freed import freed_memory_kept
@@ -118,29 +120,19 @@ def tell_rates(rates: dict[str, Quartiles]) -> None:
 def about(task: Task) -> dict[str, Any]:
     """Machine and versions."""
     here = environment.present(task.launch, task.plan.settings, task.registry.plugins)
-    return here | {"processor": _processor()}
+    return here | {"processor": processor()}
 
 
-def _processor() -> str:
-    """Its model, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
-def keep(name: str, document: dict[str, Any], *, as_json: bool) -> None:
-    """Write a result to docs/results/performance/, or print it as JSON instead."""
+def hand_over(name: str, document: dict[str, Any], given: argparse.Namespace) -> None:
+    """Print a result with ``--json``, and keep it in docs/results/performance/ with ``--write``."""
     text = json.dumps(document, indent=2, default=asdict) + "\n"
-    if as_json:
+    if given.json:
         print(text, end="")
-        return
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(text, encoding="utf-8")
-    print(f"written to docs/results/performance/{path.name}")
+    if given.write:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        path = RESULTS / f"{name}.json"
+        path.write_text(text, encoding="utf-8")
+        print(f"written to docs/results/performance/{path.name}", file=sys.stderr)
 
 
 def parser(doc: str | None, *, rounds: int, turns: int) -> argparse.ArgumentParser:
@@ -149,5 +141,6 @@ def parser(doc: str | None, *, rounds: int, turns: int) -> argparse.ArgumentPars
     made.add_argument("--rounds", type=int, default=rounds, help="windows of each")
     made.add_argument("--turns", type=int, default=turns, help="turns a window")
     made.add_argument("--threads", type=int, default=1)
-    made.add_argument("--json", action="store_true", help="print the result, and write no file")
+    made.add_argument("--json", action="store_true", help="print the whole result")
+    made.add_argument("--write", action="store_true", help=f"keep it in {RESULTS.name}/")
     return made

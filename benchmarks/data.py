@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import machine
 from PIL import Image
-from plan import machine
 
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "performance" / "data.json"
 BATCH = 128

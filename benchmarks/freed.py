@@ -1,10 +1,10 @@
 """What it saves that a training on the CPU keeps freed memory for its next turn.
 
-    python benchmarks/freed.py [--threads 1] [--precision fp32|bf16]
+    python benchmarks/freed.py [--threads 1] [--precision fp32|bf16] [--write]
 
 Processes that keep it alternate with processes that do not: in a single one, the order in which
-blocks came to lie would decide. Each times some turns of ``infogan/mnist``. The result goes to
-docs/results/performance/.
+blocks came to lie would decide. Each times some turns of ``infogan/mnist``. ``--write`` keeps the
+result in docs/results/performance/.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
-from alternation import Round, Timing, about, keep, parser, ratio_of, say, time_window
+from alternation import Round, Timing, about, hand_over, parser, ratio_of, say, time_window
 from variants import task_of
 
 from ganzoo.freed import freed_memory_kept
@@ -75,7 +75,7 @@ def main() -> None:
         print(f"  time with freed memory kept over that without: {say(ratio, 3)}")
         for way, counts in pages.items():
             print(f"  {way}: {min(counts):,.0f} to {max(counts):,.0f} pages from the system a turn")
-    keep(f"freed-cpu-{given.precision}-{given.threads}", document, as_json=given.json)
+    hand_over(f"freed-cpu-{given.precision}-{given.threads}", document, given)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Load model folders and checkpoints that are damaged in thousands of ways, and count what becomes.
 
-    python benchmarks/fuzz.py [--mutations 10000] [--seed 0]
+    python benchmarks/fuzz.py [--mutations 10000] [--seed 0] [--write]
 
 A tiny InfoGAN is trained for a few turns. Then one file of its exported model or of its checkpoint
 is damaged, loaded, and put right again, over and over. Half of the damaged checkpoints get a
 manifest with fitting digests, so that the damage is met behind it. Anything but a refusal in words
 (UserError, DamagedCheckpointError) or a model that can be used is a crash; so is a file that a
-pickle made. The outcome goes to docs/results/reliability/fuzz.json.
+pickle made. ``--write`` keeps the outcome in docs/results/reliability/fuzz.json.
 """
 
 from __future__ import annotations
@@ -165,10 +165,11 @@ class Fuzzer:
 
 
 def main() -> None:
-    """Fuzz, print the count, and keep it."""
+    """Fuzz, and print the count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help=f"keep the outcome in {RESULT.name}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         fuzzer = Fuzzer(Path(folder), options.seed)
@@ -192,8 +193,9 @@ def main() -> None:
         print(crash, file=sys.stderr)
     if count.crashes:
         raise SystemExit(1)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(document, indent=2) + "\n")
+    if options.write:
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        RESULT.write_text(json.dumps(document, indent=2) + "\n")
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):

@@ -1,10 +1,10 @@
 """What a turn of ganzoo costs beside its arithmetic: tiny networks, against a plain loop.
 
-    python benchmarks/overhead.py
+    python benchmarks/overhead.py [--write]
 
 Arithmetic takes next to nothing here, so what differs is the host's own work in each turn. A
-report, which comes every ``train.report_every`` turns, is timed apart. The result goes to
-docs/results/performance/.
+report, which comes every ``train.report_every`` turns, is timed apart. ``--write`` keeps the result
+in docs/results/performance/.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import statistics
 import time
 
 import torch
-from alternation import KINDS, about, alternate, excess_of, keep, milliseconds_of, parser, say
+from alternation import KINDS, about, alternate, excess_of, hand_over, milliseconds_of, parser, say
 from pair import Pair
 from reference import Widths
 
@@ -64,7 +64,7 @@ def main() -> None:
         print(
             f"  a report takes {report:.2f} ms, every {every} turns: {report / every:.3f} ms a turn"
         )
-    keep(f"overhead-{pair.device.type}", document, as_json=given.json)
+    hand_over(f"overhead-{pair.device.type}", document, given)
 
 
 if __name__ == "__main__":

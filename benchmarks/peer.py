@@ -1,12 +1,12 @@
 """InfoGAN on MNIST: ganzoo against a published PyTorch InfoGAN, by turns.
 
     git clone https://github.com/Natsu6767/InfoGAN-PyTorch PEER
-    python benchmarks/peer.py PEER [--threads 1] [--precision fp32|bf16]
+    python benchmarks/peer.py PEER [--threads 1] [--precision fp32|bf16] [--write]
 
 The peer's own training script runs in a thread of its own; each batch that it asks for is one turn.
 One line of it is mended, which current torch refuses: its labels are integers where its loss wants
 floats. Its data are ganzoo's decoded images, so that only training is timed; an epoch never ends,
-so what it does then is not.
+so what it does then is not. ``--write`` keeps the result in docs/results/performance/.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import torch
 from alternation import (
     about,
     alternate,
+    hand_over,
     images_per_second,
-    keep,
     parser,
     ratio_of,
     say,
@@ -125,7 +125,7 @@ def main() -> None:
         tell_rates(document["images_per_second"])
         print(f"  time of the peer over that of ganzoo: {say(document['ratio'], 3)}")
     name = f"peer-{pair.device.type}-{given.precision}-{given.threads}"
-    keep(name, document, as_json=given.json)
+    hand_over(name, document, given)
 
 
 def commit(clone: Path) -> str:

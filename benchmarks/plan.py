@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shlex
 import statistics
 import subprocess
@@ -24,6 +22,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from machine import machine
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "docs" / "results" / "runs"
@@ -116,14 +116,6 @@ def summary(job: Job, run: Path) -> dict[str, Any]:
         "versions": environment["versions"],
         "scores": {name: round(score["value"], 5) for name, score in scores["scores"].items()},
     }
-
-
-def machine() -> str:
-    """The processor in words, with the number of its cores."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 def print_tables(jobs: list[Job], wanted: list[str]) -> None:

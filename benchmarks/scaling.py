@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import machine
 from PIL import Image
-from plan import machine
 
 from ganzoo.environment import trained_in
 from ganzoo.folder import ENVIRONMENT

@@ -1,10 +1,11 @@
 """InfoGAN on MNIST: ganzoo against a tight loop in plain PyTorch (reference.py), by turns.
 
     python benchmarks/side_by_side.py [--threads 1] [--precision fp32|bf16] [--share-fakes]
+                                      [--write]
 
 First both take the same turns, from the same weights with the same images and latents, and their
-losses are compared. Then windows of the one and of the other are timed. The result goes to
-docs/results/performance/.
+losses are compared. Then windows of the one and of the other are timed. ``--write`` keeps the
+result in docs/results/performance/.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from alternation import (
     KINDS,
     about,
     alternate,
+    hand_over,
     images_per_second,
-    keep,
     parser,
     ratio_of,
     say,
@@ -67,7 +68,7 @@ def main() -> None:
             print(f"  time of ganzoo over the reference, {kind}: {say(spread, 3)}")
     fakes = "-shared" if given.share_fakes else ""
     name = f"side-by-side-{pair.device.type}-{given.precision}-{given.threads}{fakes}"
-    keep(name, document, as_json=given.json)
+    hand_over(name, document, given)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from plan import machine
+from machine import machine
 
 from ganzoo.environment import trained_in
 from ganzoo.folder import ENVIRONMENT

@@ -2,12 +2,13 @@
 
     python benchmarks/torture.py [--model dcgan|infogan|stateful] [--processes 1|2|3]
                                  [--precision fp32|bf16] [--kills 20] [--seed 0] [--steps 2000]
+                                 [--write]
 
 A third of the kills (SIGKILL, to every process of the run) comes at any moment after the start, a
 third while turns are taken, a third while a checkpoint is being written. Then checkpoints, the
 model, pictures, and metrics.jsonl but for its clock times are compared byte by byte; what tells of
-the kills, or comes of the model alone, is not. The outcome goes to docs/results/reliability/. The
-networks are tiny; neither files nor state know that.
+the kills, or comes of the model alone, is not. ``--write`` keeps the outcome in
+docs/results/reliability/. The networks are tiny; neither files nor state know that.
 """
 
 from __future__ import annotations
@@ -279,7 +280,7 @@ def row(outcome: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Read the command line, torture, tell, and keep the outcome."""
+    """Read the command line, torture, and tell."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -289,13 +290,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--write", action="store_true", help=f"keep the outcome in {RESULTS.name}/")
     asked = parser.parse_args()
     victim = Victim(asked.model, asked.processes, asked.precision, asked.steps)
     with tempfile.TemporaryDirectory() as folder:
         outcome = torture(victim, asked.kills, asked.seed, Path(folder))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    name = f"{asked.model}-{asked.processes}-{asked.precision}.json"
-    (RESULTS / name).write_text(json.dumps(outcome, indent=1) + "\n")
+    if asked.write:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        name = f"{asked.model}-{asked.processes}-{asked.precision}.json"
+        (RESULTS / name).write_text(json.dumps(outcome, indent=1) + "\n")
     print(row(outcome))
     raise SystemExit(1 if outcome["differing"] else 0)
 

@@ -1,11 +1,11 @@
 """What was tried to make turns of InfoGAN on MNIST faster, each against the training as it is.
 
-    python benchmarks/variants.py [--threads 1] [--only shared channels_last unfused]
+    python benchmarks/variants.py [--threads 1] [--only shared channels_last unfused] [--write]
     python benchmarks/variants.py --only compiled
 
 ``compiled`` needs a C++ compiler, or Triton on a GPU, and some minutes before its first turn, so it
-is tried by itself. The result goes to docs/results/performance/, that of a part of the variants
-under a name of its own.
+is tried by itself. ``--write`` keeps the result in docs/results/performance/, that of a part of the
+variants under a name of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 import torch
-from alternation import KINDS, Turn, about, alternate, keep, parser, ratio_of, say
+from alternation import KINDS, Turn, about, alternate, hand_over, parser, ratio_of, say
 
 from ganzoo.discovery import discover
 from ganzoo.plan import Request
@@ -87,7 +87,7 @@ def main() -> None:
             print(f"  {name:<14} {words}; first turn {first_turn[name]:.0f} s")
     name = f"variants-{device.type}-{given.precision}-{given.threads}"
     part = given.only if tuple(given.only) != VARIANTS else ()
-    keep("-".join([name, *part]), document, as_json=given.json)
+    hand_over("-".join([name, *part]), document, given)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -94,7 +95,7 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
             "no loss has a weight in any phase, so nothing would be trained",
             hint="Give one a weight, as in: --set loss.NAME.weight=1 (see: ganzoo losses)",
         )
-    optim = _optimisers(settings.optim, phases)
+    optim = _optimisers(settings.told_of_optimisers(), phases)
     return Assembly(data, prior, model, losses, networks, phases, terms, optim)
 
 
@@ -133,19 +134,20 @@ def _check_learned(prior: nn.Module, phases: tuple[Phase, ...]) -> None:
 
 
 def _optimisers(
-    given: Mapping[str, OptimSettings], phases: tuple[Phase, ...]
+    told: Mapping[str, Mapping[str, Any]], phases: tuple[Phase, ...]
 ) -> dict[str, OptimSettings]:
+    """The optimiser of each phase; ``told`` is what settings say of it, by phase and field."""
     names = [phase.name for phase in phases]
     problems = [
         f"optim.{name}: there is no such phase{did_you_mean(name, names)} ({', '.join(names)})"
-        for name in given
+        for name in told
         if name not in names
     ]
     optim: dict[str, OptimSettings] = {}
     for phase in phases:
         twin = _first_of_its_optimiser(phase, phases)
-        optim[phase.name] = _effective(twin, phases, given)
-        if twin is not phase and given.get(phase.name, optim[phase.name]) != optim[phase.name]:
+        optim[phase.name] = shared = _effective(twin, phases, told)
+        if replace(shared, **told.get(phase.name, {})) != shared:
             problems.append(
                 f"optim.{phase.name}: shares the optimiser of {twin.name}, "
                 "so it cannot differ from it"
@@ -161,15 +163,17 @@ def _first_of_its_optimiser(phase: Phase, phases: tuple[Phase, ...]) -> Phase:
 
 
 def _effective(
-    phase: Phase, phases: tuple[Phase, ...], given: Mapping[str, OptimSettings]
+    phase: Phase, phases: tuple[Phase, ...], told: Mapping[str, Mapping[str, Any]]
 ) -> OptimSettings:
-    """What the settings say of a phase, or of the one whose rates it takes, or the defaults."""
-    followed: list[str] = []
-    while phase.name not in given and phase.rates_of is not None:
-        followed.append(phase.name)
+    """What is told of a phase; the rest from the one whose rates it takes, or the defaults."""
+    layers = [told.get(phase.name, {})]
+    followed = [phase.name]
+    while phase.rates_of is not None:
         source = next((other for other in phases if other.name == phase.rates_of), None)
         if source is None or source.name in followed:
             what = "is no other phase" if source is None else "takes them from it in turn"
             raise UserError(f"phase {phase.name} has rates_of {phase.rates_of!r}, which {what}")
         phase = _first_of_its_optimiser(source, phases)
-    return given.get(phase.name, OptimSettings())
+        followed += [source.name, phase.name]
+        layers.append(told.get(phase.name, {}))
+    return OptimSettings(**ChainMap(*map(dict, layers)))

@@ -130,12 +130,16 @@ def _check_choice(plugins: Plugins, environ: Mapping[str, str]) -> None:
             plugins.complain(ONLY, f"{what}: {', '.join(sorted(owners))}")
 
 
+def file_digest(file: Path) -> str:
+    """What a plugin of one file is known by besides its name; empty if it is no file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
+
+
 def admit_file(plugins: Plugins, file: Path) -> None:
     """Add the plugin that is one file; its module can be imported under the stem of the file."""
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
-    module = _file_module(file)
+    module, path = _file_module(file), str(file)
     found = Plugin(
-        name=file.stem, distribution=FILE, source=str(file), path=str(file), digest=digest
+        name=file.stem, distribution=FILE, source=path, path=path, digest=file_digest(file)
     )
     if found.qualified in {record.qualified for record in plugins.loaded}:
         return

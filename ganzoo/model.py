@@ -84,7 +84,7 @@ class Phase:
     read. ``repeats`` takes that many steps a turn (n_critic), each with a batch and draws of its
     own if ``fresh``, else all with the same. ``every`` makes the phase due in every n-th turn only.
     Phases with equal ``trains`` share one optimiser. ``rates_of`` names the phase whose settings of
-    the optimiser hold for this one, too, unless it is given its own.
+    the optimiser hold for this one, too, but for those that it is given itself.
     """
 
     name: str

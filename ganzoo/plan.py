@@ -87,6 +87,8 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     assembly = assemble(settings, info)
     if settings.train.keep_best:
         Score.parse(settings.train.keep_best).check_loss(assembly)
+    # What a phase takes over from another is written down as well, so that it stays as it is.
+    settings = replace(settings, optim={name: assembly.optim[name] for name in settings.optim})
     return Plan(settings, source, assembly, further, tuple(notes))
 
 

@@ -84,6 +84,17 @@ class Settings:
             node[path[-1]] = {**node.get(path[-1], {}), **names, **_plain(config)}
         return table
 
+    def told_of_optimisers(self) -> dict[str, dict[str, Any]]:
+        """What some layer says of the optimiser of each phase; defaults are left out."""
+        return {
+            phase: {
+                name: value
+                for name, value in vars(optim).items()
+                if dotted(("optim", phase, name)) in self.origins
+            }
+            for phase, optim in self.optim.items()
+        }
+
     def packages(self) -> list[str]:
         """The distributions of model, prior and losses, the muted ones too."""
         prior = [self.prior] if self.prior else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -163,13 +164,20 @@ def test_a_phase_of_its_own_learns_at_the_generators_rate_unless_told() -> None:
     assert told.optim["information"].lr == 3e-4
 
 
+def test_a_phase_keeps_what_it_is_not_told_from_the_one_whose_rates_it_takes() -> None:
+    told = assembled(**{"model.routing": "joint", "optim.information.decay": "[10, 20]"})
+    generator = told.optim["generator"]
+    assert generator.lr == 1e-3
+    assert told.optim["information"] == replace(generator, decay=(10, 20))
+
+
 def test_the_rates_of_a_phase_follow_those_that_another_really_has() -> None:
     def optimisers(**rates_of: str) -> dict[str, OptimSettings]:
         def phase(name: str, trains: str) -> Phase:
             return Phase(name, (trains,), lambda *_: None, rates_of=rates_of.get(name))
 
         phases = (phase("a", "x"), phase("twin", "x"), phase("b", "y"), phase("c", "z"))
-        return _optimisers({"a": OptimSettings(lr=5e-4)}, phases)
+        return _optimisers({"a": {"lr": 5e-4}}, phases)
 
     assert optimisers(b="twin", c="b")["c"].lr == 5e-4
     assert optimisers()["c"] == OptimSettings()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 SCRIPTS = (
     "reference",
+    "machine",
     "alternation",
     "pair",
     "overhead",
@@ -93,6 +94,9 @@ def test_the_overhead_is_told_and_kept(
     monkeypatch.setattr(alternation, "RESULTS", tmp_path)
     run(overhead)
     assert "ms more a turn (cpu)" in capsys.readouterr().out
+    assert not any(tmp_path.iterdir()), "what is committed stays as it is"
+    run(overhead, "--write")
+    capsys.readouterr()
     kept = json.loads((tmp_path / "overhead-cpu.json").read_text())
     assert len(kept["rounds"]) == 2
     run(overhead, "--json")
@@ -141,7 +145,7 @@ def test_a_part_of_the_variants_has_a_file_of_its_own(
     import variants
 
     monkeypatch.setattr(alternation, "RESULTS", tmp_path)
-    run(variants, "--only", "unfused")
+    run(variants, "--only", "unfused", "--write")
     assert [path.name for path in tmp_path.iterdir()] == ["variants-cpu-fp32-1-unfused.json"]
 
 

@@ -56,6 +56,8 @@ def test_curves_have_their_values_and_the_entropy_of_the_code() -> None:
 def test_a_picture_of_turns_that_were_taken_again_is_in_no_curve() -> None:
     shutil.copytree("infogan", "back")
     told = [
+        {"step": 3, "event": "pictured", "message": "", "diversity": 0.25},
+        {"step": 0, "event": "begun", "message": "no checkpoint was there to go on from"},
         {"step": 1, "event": "pictured", "message": "", "diversity": 0.5},
         {"step": 2, "event": "pictured", "message": "", "diversity": 0.01},
         {"step": 1, "event": "rolled back", "message": "", "rollbacks": 1},

@@ -282,6 +282,45 @@ def test_a_worker_that_cannot_be_started_is_a_failure_as_any_other(
     assert result.stdout.count("No such file or directory") == 2
 
 
+def test_no_run_begins_with_a_plugin_that_is_not_what_the_sweep_was_planned_with(
+    pretend: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = Path("changing_idea.py")
+    plugin.write_text(IDEA)
+    begun = workers.LocalWorker.__init__
+
+    def edit(*arguments: Any) -> None:
+        begun(*arguments)
+        plugin.write_text(f"{IDEA}\n# another idea\n")
+
+    monkeypatch.setattr(workers.LocalWorker, "__init__", edit)
+    words = [
+        "--plugin",
+        str(plugin),
+        "sweep",
+        *DCGAN,
+        "--seeds",
+        "0-1",
+        "--out",
+        "x",
+        "--jobs",
+        "1",
+    ]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 1, result.output
+    assert "changing_idea.py has been edited since the sweep began" in " ".join(
+        result.stdout.split()
+    )
+    assert len(calls()) == 1
+
+
+def test_what_can_be_read_once_is_no_file_of_settings(pretend: Path) -> None:
+    os.mkfifo("pipe")
+    result = sweep(*DCGAN, "--config", "pipe", "--seeds", "0", "--out", "x")
+    assert result.exit_code == 2
+    assert "--config pipe is no regular file" in result.stderr
+
+
 def test_a_worker_that_has_just_ended_can_be_stopped_on_macos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

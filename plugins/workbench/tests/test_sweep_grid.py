@@ -9,7 +9,7 @@ import pytest
 
 from ganzoo import UserError
 from ganzoo_workbench.sweep.folder import Sweep, SweepFolder, default_folders, extended
-from ganzoo_workbench.sweep.grid import MOST_RUNS, Base, read_grid, read_seeds, split_values
+from ganzoo_workbench.sweep.grid import MOST_RUNS, Base, Cell, read_grid, read_seeds, split_values
 
 HERE = Path("runs/x")
 
@@ -112,9 +112,13 @@ def test_a_command_has_the_words_in_the_order_in_which_a_plan_takes_them() -> No
 def sweep_of(seeds: str, *settings: str, old: Sweep | None = None, **shared: Any) -> Sweep:
     """A sweep whose runs have the ``shared`` settings besides those in which they differ."""
     cells = read_grid(seeds, settings).cells()
-    return extended(
-        old, [(cell, {"train.steps": 5, **shared, **dict(cell.varied)}) for cell in cells], HERE
-    )
+    return extended(old, [(cell, settings_of(cell, **shared)) for cell in cells], HERE)
+
+
+def settings_of(cell: Cell, **shared: Any) -> dict[str, Any]:
+    """What a cell comes to where ``rate`` is a number, and everything else a text."""
+    values = {key: float(text) if key == "rate" else text for key, text in cell.varied}
+    return {"train.steps": 5, **shared, **values}
 
 
 def names(sweep: Sweep) -> list[str]:
@@ -163,18 +167,30 @@ def test_a_sweep_is_extended_by_seeds_and_values() -> None:
 
 
 def test_another_spelling_of_a_value_is_the_same_run() -> None:
-    sweep = sweep_of("0", "a=1e-4,0.5,x")
-    assert names(sweep) == ["seed-0,a=0.0001", "seed-0,a=0.5", "seed-0,a=x"]
-    respelt = read_grid("0", ["a=0.0001,0.50,'x'"]).cells()
-    assert [sweep.entry(cell) for cell in respelt] == list(sweep.entries)
+    sweep = sweep_of("0", "rate=1e-4,0.5")
+    assert names(sweep) == ["seed-0,rate=1e-4", "seed-0,rate=0.5"]
+    assert names(sweep_of("0", "rate=0.0001,.50", old=sweep)) == names(sweep)
+
+
+def test_texts_that_would_be_one_number_are_two_runs() -> None:
+    sweep = sweep_of("0", "label=1.0,1")
+    assert names(sweep) == ["seed-0,label=1.0", "seed-0,label=1"]
+    found = [sweep.entry(0, {"train.steps": 5, "label": text}) for text in ("1.0", "1")]
+    assert found == list(sweep.entries)
+
+
+def test_what_a_table_comes_to_tells_runs_apart() -> None:
+    cells = list(read_grid("0", ["loss.a={weight=1},{weight=2}"]).cells())
+    planned = [(cell, {"train.steps": 5, "loss.a.weight": n}) for n, cell in enumerate(cells)]
+    sweep = extended(None, planned, HERE)
+    assert sweep.entry(0, {"train.steps": 9, "loss.a.weight": 1}) == sweep.entries[1]
 
 
 def test_what_new_values_change_is_not_common_any_more() -> None:
     old = sweep_of("0", "a=x,y", depends=1)
     grid = read_grid("0", ["a=x,y,z"])
     planned = [
-        (cell, {"train.steps": 5, "depends": 2 if "z" in cell.pairs else 1, **dict(cell.varied)})
-        for cell in grid.cells()
+        (cell, settings_of(cell, depends=2 if "z" in cell.pairs else 1)) for cell in grid.cells()
     ]
     assert old.shared == {"train.steps": 5, "depends": 1}
     assert extended(old, planned, HERE).shared == {"train.steps": 5}

@@ -55,6 +55,7 @@ def test_parameters_are_read_as_settings_are() -> None:
         (["a=1", "a=2"], "a is there twice"),
         (["array-parallelism=2"], "array_parallelism is the sweep's own"),
         (["cpus_per_task=some"], "cpus_per_task=some is no number of cores"),
+        (["cpus_per_task=true"], "cpus_per_task=True is no number of cores"),
         (["cpus_per_task=0"], "cpus_per_task=0 is no number of cores"),
     ],
 )

@@ -267,7 +267,7 @@ def _pictured(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     kept: list[Mapping[str, Any]] = []
     for event in events:
         kind, step = event.get("event"), event["step"]
-        if kind in ("rolled back", "continued"):
+        if kind in ("begun", "continued", "rolled back"):
             kept = [each for each in kept if each["step"] <= step]
         elif kind == "pictured":
             kept.append(event)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.claim import claimed, is_held
+from ganzoo.discovery import file_digest
 from ganzoo.errors import UserError
 from ganzoo.run import writing
 from ganzoo.scoring import quick_metrics
@@ -26,7 +28,6 @@ from ganzoo_workbench.sweep.workers import Job, LocalWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from ganzoo.registry import Registry
     from ganzoo_workbench.sweep.grid import Base, Cell, Grid
@@ -141,6 +142,7 @@ class PreparedSweep:
         shares = self.machine.shares(self.jobs, streams=self.planned.streams)
 
         def start(job: Job, slot: int) -> Worker:
+            self._refuse_edited_plugins()
             run = pending[job.name]
             folder = self.folder.run(run.entry)
             if is_held(folder.path):
@@ -148,6 +150,12 @@ class PreparedSweep:
             return LocalWorker(self._job(run), shares[slot])
 
         return start, self.jobs
+
+    def _refuse_edited_plugins(self) -> None:
+        """Raise UserError if a plugin of one file is not what the sweep was planned with."""
+        for record in self.registry.plugins.records:
+            if record.digest and file_digest(Path(record.source)) != record.digest:
+                raise UserError(f"{record.source} has been edited since the sweep began")
 
     def _job(self, run: PlannedRun) -> Job:
         """What is left to do of a run, looked at anew, for another process may have had it."""
@@ -187,13 +195,17 @@ def prepare(
         raise UserError(
             "ganzoo sweep starts its own processes", hint="Start it without a launcher."
         )
+    _refuse_pipes(base.files)
+    files = _contents(base.files)
     planned = plan_grid(grid, base, registry, here=cluster is None)
+    if _contents(base.files) != files:
+        raise UserError("a file of --config has changed while it was read", hint="Try again.")
     given = None if out is None else SweepFolder(out)
     folder, sweep = choose_folder(planned, given, registry)
     runs = tuple(
         PlannedRun(
             each.cell,
-            entry := sweep.entry(each.cell),
+            entry := sweep.entry(each.cell.seed, each.flat),
             each.settings.train.steps,
             standing(folder.run(entry), each.settings.train.steps),
         )
@@ -213,5 +225,21 @@ def prepare(
         machine,
         cluster,
         options,
-        tuple(file.read_bytes() for file in base.files),
+        tuple(files),
     )
+
+
+def _refuse_pipes(files: Sequence[Path]) -> None:
+    """Raise UserError for what can be read once: each run is planned from it, and has a copy."""
+    for file in files:
+        if file.exists() and not file.is_file():
+            raise UserError(f"--config {file} is no regular file", hint="Save it to one.")
+
+
+def _contents(files: Sequence[Path]) -> list[bytes]:
+    """What the files hold; planning says of those that cannot be read why."""
+    contents = []
+    for file in files:
+        with suppress(OSError):
+            contents.append(file.read_bytes())
+    return contents

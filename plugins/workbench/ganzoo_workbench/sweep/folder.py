@@ -14,7 +14,7 @@ from ganzoo.claim import is_unused
 from ganzoo.errors import SettingsError, UserError
 from ganzoo.files import numbered, plain_name, whole_file
 from ganzoo.folder import RUNS, RunFolder
-from ganzoo.layers import parse_value, spell
+from ganzoo.layers import spell
 from ganzoo.places import portable
 from ganzoo_workbench.sweep.grid import STEPS
 
@@ -27,8 +27,8 @@ SWEEP = "sweep.toml"
 FILES = "config"
 SCHEMA = 1
 
-Key: TypeAlias = "tuple[int, frozenset[tuple[str, str]]]"
-"""What a run of a sweep is known by: its seed and its values."""
+Key: TypeAlias = tuple[int, str]
+"""What a run of a sweep is known by: its seed, and what its settings say where runs differ."""
 
 _LONGEST = 180
 """Characters of the name of a run."""
@@ -42,7 +42,7 @@ class Entry:
     """Of its folder, and of its log."""
     seed: int
     values: Mapping[str, str]
-    """What it has of the settings in which runs of the sweep differ, in one spelling."""
+    """What it has of the settings in which runs of the sweep differ, as it was written."""
     settings: Mapping[str, Any]
     """Its settings by dotted key, but for the seed."""
 
@@ -60,13 +60,17 @@ class Sweep:
         """The settings that all runs have in common."""
         return _shared([entry.settings for entry in self.entries])
 
-    def entry(self, cell: Cell) -> Entry:
-        """The run of a cell."""
-        return self.entries[self._places[_key(cell)]]
+    def entry(self, seed: int, settings: Mapping[str, Any]) -> Entry:
+        """The run of a seed with these settings, by dotted key."""
+        return self.entries[self.places[_key(seed, settings, self.varied)]]
 
     @cached_property
-    def _places(self) -> dict[Key, int]:
-        return _places(self.entries)
+    def places(self) -> dict[Key, int]:
+        """The place of every run by what it is known by."""
+        return {
+            _key(entry.seed, entry.settings, self.varied): place
+            for place, entry in enumerate(self.entries)
+        }
 
 
 @dataclass(frozen=True)
@@ -169,10 +173,10 @@ def extended(
                 hint="Name another folder with --out.",
             )
         _refuse_differences(old, planned, path)
-    known = _places(entries)
-    taken = {entry.name for entry in entries} | {"logs", "jobs", FILES}
+    known = {} if old is None else old.places
+    taken = {entry.name for entry in entries}
     for cell, settings in planned:
-        place = known.get(_key(cell))
+        place = known.get(_key(cell.seed, settings, varied))
         if place is not None:
             entries[place] = replace(entries[place], settings=settings)
         else:
@@ -190,15 +194,16 @@ def _refuse_differences(
     # What is common to one side alone may well vary on the other.
     unlike = {key: pair for key, pair in _unlike(sweep.shared, shared).items() if None not in pair}
     of_values = {
-        frozenset(entry.values.items()): entry.settings for entry in reversed(sweep.entries)
+        _come_to(entry.settings, sweep.varied): entry.settings for entry in reversed(sweep.entries)
     }
-    for cell, settings in planned:
-        like = of_values.get(frozenset(_values(cell).items()))
+    for _, settings in planned:
+        like = of_values.get(_come_to(settings, sweep.varied))
         if like is not None:
             unlike |= _unlike(like, settings)
     before, now = unlike.get(STEPS, (0, 0))
     if unlike.keys() == {STEPS} and now > before:
-        if _places(sweep.entries).keys() <= {_key(cell) for cell, _ in planned}:
+        named = {_key(cell.seed, settings, sweep.varied) for cell, settings in planned}
+        if sweep.places.keys() <= named:
             return
         raise UserError(
             f"{path} has further runs, which would be left at turn {before:,}",
@@ -238,32 +243,29 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _key(cell: Cell) -> Key:
-    return _key_of(cell.seed, _values(cell))
+def _key(seed: int, settings: Mapping[str, Any], varied: Sequence[str]) -> Key:
+    return seed, _come_to(settings, varied)
 
 
-def _key_of(seed: int, values: Mapping[str, str]) -> Key:
-    return seed, frozenset(values.items())
-
-
-def _places(entries: Sequence[Entry]) -> dict[Key, int]:
-    """The place of every run by what it is known by."""
-    return {_key_of(entry.seed, entry.values): place for place, entry in enumerate(entries)}
+def _come_to(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
+    """What the varied keys, or those in their tables, came to: ``.2`` and ``0.20`` to the same."""
+    return repr(
+        {
+            key: value
+            for key, value in sorted(settings.items())
+            if any(key == given or key.startswith(f"{given}.") for given in varied)
+        }
+    )
 
 
 def _values(cell: Cell) -> dict[str, str]:
-    """What a cell has of the varied settings, in one spelling; a path as a run tells it."""
-    return {key: _one_spelling(key, text) for key, text in cell.varied}
+    """What a cell has of the varied settings, as it was written; a path as a run tells it."""
+    return {key: _told(key, text) for key, text in cell.varied}
 
 
-def _one_spelling(key: str, text: str) -> str:
-    """``1e-4`` and ``0.0001``, ``'joint'`` and ``joint`` are one value of one run."""
-    if key.startswith("data.") and key.endswith(".name"):
-        return portable(text.strip("\"'"))
-    value = parse_value(text)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, str) else spell(value)
+def _told(key: str, text: str) -> str:
+    is_path = key.startswith("data.") and key.endswith(".name")
+    return portable(text.strip("\"'")) if is_path else text
 
 
 def _new_name(cell: Cell, taken: Container[str]) -> str:

@@ -24,7 +24,7 @@ from ganzoo_workbench.sweep.folder import default_folders, extended
 from ganzoo_workbench.sweep.grid import SEED, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ganzoo.data import Source
     from ganzoo.plan import Plan
@@ -44,6 +44,8 @@ class PlannedCell:
 
     cell: Cell
     settings: Settings
+    flat: Mapping[str, Any]
+    """The settings by dotted key, but for the seed and what makes no other sweep."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
         UserError: a run cannot be started, or two of them would be the same.
     """
     refuse(os.environ)
-    planned: dict[tuple[Assignment, ...], Settings] = {}
+    planned: dict[tuple[Assignment, ...], tuple[Settings, Mapping[str, Any]]] = {}
     first: dict[str, Cell] = {}
     sources: dict[str, tuple[Source, DataSettings]] = {}
     tests: dict[str, tuple[Source, DataSettings]] = {}
@@ -94,7 +96,8 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
         if cell.assignments in planned:
             continue
         plan = _plan(cell, base, registry, here=here)
-        same = first.setdefault(_canonical(plan.settings), cell)
+        by_key = _flat(plan.settings)
+        same = first.setdefault(json.dumps(by_key, sort_keys=True, default=str), cell)
         if same is not cell:
             raise UserError(f"{same.pairs} and {cell.pairs} are the same")
         opened = [(plan.source, plan.settings.data)]
@@ -106,12 +109,13 @@ def plan_grid(grid: Grid, base: Base, registry: Registry, *, here: bool = True) 
         )
         tests |= _to_decode(_test_split(plan.settings.data, registry))
         notes.update(dict.fromkeys(plan.notes))
-        planned[cell.assignments] = plan.settings
-    cells = tuple(
-        PlannedCell(cell, _seeded(planned[cell.assignments], cell.seed)) for cell in grid.cells()
-    )
+        planned[cell.assignments] = plan.settings, by_key
+    cells = []
+    for cell in grid.cells():
+        settings, its_keys = planned[cell.assignments]
+        cells.append(PlannedCell(cell, _seeded(settings, cell.seed), its_keys))
     to_train, to_score = tuple(sources.values()), tuple(tests.values())
-    return PlannedGrid(cells, to_train, to_score, streams, tuple(notes))
+    return PlannedGrid(tuple(cells), to_train, to_score, streams, tuple(notes))
 
 
 def choose_folder(
@@ -125,7 +129,7 @@ def choose_folder(
     Raises:
         UserError: the given one holds something else, or runs that were begun with other settings.
     """
-    cells = [(each.cell, flat(each.settings)) for each in planned.cells]
+    cells = [(each.cell, each.flat) for each in planned.cells]
     settings = planned.cells[0].settings
     for folder in (
         default_folders(settings.model.name, settings.preset) if given is None else [given]
@@ -141,8 +145,7 @@ def choose_folder(
     raise AssertionError("names never end")
 
 
-def flat(settings: Settings) -> dict[str, Any]:
-    """The settings by dotted key, but for the seed and what makes no other sweep."""
+def _flat(settings: Settings) -> dict[str, Any]:
     table = settings.table()
     found = {dotted(path): value_at(table, path) for path in leaves(table)}
     return {key: value for key, value in found.items() if key not in _NO_MATTER}
@@ -189,7 +192,7 @@ def _check_runs(
 ) -> None:
     """Raise UserError if a run that is there was begun with other settings."""
     for each in planned.cells:
-        run = folder.run(sweep.entry(each.cell))
+        run = folder.run(sweep.entry(each.cell.seed, each.flat))
         if run.is_run():
             saved = resolve(registry, None, files=[run.settings])
             refuse_differences(run, saved, each.settings, registry)
@@ -199,7 +202,3 @@ def _check_runs(
 
 def _seeded(settings: Settings, seed: int) -> Settings:
     return replace(settings, train=replace(settings.train, seed=seed))
-
-
-def _canonical(settings: Settings) -> str:
-    return json.dumps(flat(settings), sort_keys=True, default=str)

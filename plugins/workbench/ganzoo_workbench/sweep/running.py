@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ganzoo.errors import UserError
+
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +75,7 @@ def work_through(
                     job = waiting.pop(0)
                     try:
                         under_way[slot] = start(job, slot)
-                    except OSError as error:
+                    except (OSError, UserError) as error:
                         why = f"cannot be started: {error}"
                         _fail(Failure(job.name, why, job.log), progress, ending)
                     else:

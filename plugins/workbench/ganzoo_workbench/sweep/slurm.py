@@ -51,7 +51,7 @@ def read_parameters(texts: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--slurm {_AT_ONCE} is the sweep's own", hint="Say it with --jobs N.")
         found[name] = parse_value(value.strip())
     threads = found.get(_THREADS, 1)
-    if not isinstance(threads, int) or threads < 1:
+    if type(threads) is not int or threads < 1:  # true is an int, too
         raise UserError(f"--slurm {_THREADS}={threads} is no number of cores")
     return found
 
