@@ -7,11 +7,15 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelerate import PartialState
+
 from ganzoo.claim import claimed_if_free
 from ganzoo.discovery import discover
+from ganzoo.draw import global_generators_kept
 from ganzoo.errors import UserError
 from ganzoo.layers import Assignment, spell
 from ganzoo.loaded import Loaded, load
@@ -24,7 +28,9 @@ from ganzoo.task import execute, prepare
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ganzoo.folder import RunFolder
     from ganzoo.metrics.scorecard import Scores
+    from ganzoo.task import Task
 
 
 def train(
@@ -93,9 +99,17 @@ def train(
         None if out is None else Path(out),
         None if resume is None else str(resume),
     )
-    accelerator = task.launch.accelerator
-    # Not before: the processes wait for one another below, and may train again.
-    atexit.register(accelerator.end_training)
+    _end_with_the_program()
+    try:
+        # The training seeds the generators that a caller may draw from as well.
+        with global_generators_kept():
+            folder = _train_and_score(task, registry, progress=progress)
+    finally:
+        task.launch.accelerator.free_memory()  # it would keep the networks
+    return load(folder.path, registry)
+
+
+def _train_and_score(task: Task, registry: Registry, *, progress: bool) -> RunFolder:
     folder, outcome = execute(task, lambda _: [Console() if progress else Warnings()])
     if outcome.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
@@ -107,8 +121,14 @@ def train(
                 scores = score_run(folder.path, registry, folder.scores, quick_metrics(registry))
             outcome.audience.tell(outcome.step, lambda observer: observer.scored(scores))
     finally:
-        accelerator.wait_for_everyone()
-    return load(folder.path, registry)
+        task.launch.accelerator.wait_for_everyone()
+    return folder
+
+
+@cache
+def _end_with_the_program() -> None:
+    """Take the group of processes apart when the program ends: they may train again before."""
+    atexit.register(PartialState().destroy_process_group)
 
 
 def evaluate(

@@ -52,7 +52,8 @@ class Assembly:
 def assemble(settings: Settings, data: DataInfo) -> Assembly:
     """Build all parts; weights follow from ``train.seed``. Raises UserError on a misfit."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mix(settings.train.seed, "weights"))
+        # torch.manual_seed would seed those of GPUs as well, which nobody puts back.
+        torch.default_generator.manual_seed(mix(settings.train.seed, "weights"))
         try:
             return _assemble(settings, data)
         except RuntimeError as error:

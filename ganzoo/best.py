@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import UserError, did_you_mean
 from ganzoo.export import CONFIG, WEIGHTS
+from ganzoo.exported import read_config
 from ganzoo.files import whole_file, write_json
-from ganzoo.reporting import Observer
+from ganzoo.reporting import Observer, last_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -109,6 +111,10 @@ class BestCheckpoint(Observer):
         best = best_of(self.folder.checkpoints)
         if best is not None and best.step <= run.first_step:
             self._best = best
+        # The last start may have ended between that checkpoint and its mark.
+        self._last = last_record(self.folder.metrics)
+        if run.first_step and read_config(self.folder.model / CONFIG).step == run.first_step:
+            self.saved(run.first_step, self.folder.checkpoints / f"step-{run.first_step:06d}")
 
     def reported(self, record: Record) -> None:
         """Remember the figures for a checkpoint of the same turn."""
@@ -121,15 +127,15 @@ class BestCheckpoint(Observer):
     def saved(self, step: int, checkpoint: Path) -> None:
         """Mark this checkpoint if none was better."""
         value = self._last.get(self.score.figure)
-        if value is None or self._last["step"] != step:
+        if value is None or self._last.get("step") != step:
             return
         if self._best is not None and not self.score.prefers(value, self._best.value):
             return
         self._best = Best(step, self.score.figure, value)
-        for file in (CONFIG, WEIGHTS):
-            with (
-                (self.folder.model / file).open("rb") as source,
-                whole_file(self.folder.best_model / file) as copy,
-            ):
+        # Both are whole before either takes its name: neither is of use beside an older one.
+        with ExitStack() as stack:
+            for file in (CONFIG, WEIGHTS):
+                source = stack.enter_context((self.folder.model / file).open("rb"))
+                copy = stack.enter_context(whole_file(self.folder.best_model / file))
                 shutil.copyfileobj(source, copy)
         write_json(checkpoint.parent / MARK, {"schema": 1, **asdict(self._best)})

@@ -219,6 +219,27 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, damaged
 
 
+def agreed(folder: Path, accelerator: Accelerator) -> tuple[Checkpoint | None, list[str]]:
+    """The :func:`newest` that rank 0 sees, on every rank; all of them call it.
+
+    A file system may show ranks different states, and each from a turn of its own they would train
+    different weights as if they were one.
+
+    Raises:
+        UserError: a rank cannot read what rank 0 can.
+    """
+    mine = newest(folder) if accelerator.is_main_process else (None, [])
+    found, damaged = gather_object([mine])[0]
+    with together():
+        if found is not None and not accelerator.is_main_process:
+            try:
+                check(found.path)
+            except DamagedCheckpointError as error:
+                what = f"{found.path} is whole to the first process alone: {error}"
+                raise UserError(what) from error
+    return found, damaged
+
+
 def all_whole(folder: Path) -> list[Checkpoint]:
     """Every whole checkpoint of a run, the newest first."""
     found = []

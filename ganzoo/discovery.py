@@ -9,6 +9,7 @@ import re
 import sys
 from contextlib import redirect_stdout
 from importlib import metadata
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ BANNED = "GANZOO_DISABLE_PLUGINS"
 """The variable that lists plugins that are not imported."""
 FILE = "file"
 """Stands for the distribution of a plugin that is a single file."""
+_IMPORTED = "__ganzoo_digest__"
+"""Where such a module keeps the digest of the text that it was made from."""
 
 
 def discover(files: Sequence[Path] = (), environ: Mapping[str, str] = os.environ) -> Plugins:
@@ -132,15 +135,18 @@ def _check_choice(plugins: Plugins, environ: Mapping[str, str]) -> None:
 
 def file_digest(file: Path) -> str:
     """What a plugin of one file is known by besides its name; empty if it is no file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
+    return _digest(file.read_bytes()) if file.is_file() else ""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def admit_file(plugins: Plugins, file: Path) -> None:
     """Add the plugin that is one file; its module can be imported under the stem of the file."""
     module, path = _file_module(file), str(file)
-    found = Plugin(
-        name=file.stem, distribution=FILE, source=path, path=path, digest=file_digest(file)
-    )
+    digest = getattr(module, _IMPORTED, None) or file_digest(file)
+    found = Plugin(name=file.stem, distribution=FILE, source=path, path=path, digest=digest)
     if found.qualified in {record.qualified for record in plugins.loaded}:
         return
     try:
@@ -173,22 +179,29 @@ def _file_module(file: Path) -> ModuleType:
     present = sys.modules.get(name)
     origin = getattr(present, "__file__", None) if present else _origin(name)
     if present is not None and origin is not None and file.samefile(origin):
-        return present
-    if present is not None or (origin is not None and not _same(file, origin)):
+        if getattr(present, _IMPORTED, None) in (None, file_digest(file)):
+            return present
+    elif present is not None or (origin is not None and not _same(file, origin)):
         raise UserError(
             f"plugin file {file}: there is a module {name!r} already",
             hint="Give the file a name of its own.",
         )
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
-    assert spec.loader is not None
+    assert isinstance(spec.loader, SourceFileLoader)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
+        content = file.read_bytes()
+        setattr(module, _IMPORTED, _digest(content))
+        # Not by the loader itself: it would take compiled code of a file of the same second.
+        code = spec.loader.source_to_code(content, str(file))
         with redirect_stdout(sys.stderr):
-            spec.loader.exec_module(module)
+            exec(code, vars(module))  # noqa: S102
     except CONTAINED as error:
         del sys.modules[name]
+        if present is not None:
+            sys.modules[name] = present
         raise UserError(f"plugin file {file}: {one_line(error)}{_line_in(file, error)}") from error
     return module
 

@@ -59,7 +59,7 @@ def roll_back(trainer: Trainer, folder: Path) -> None:
         UserError: there is no whole checkpoint.
     """
     rollbacks = trainer.rollbacks + 1
-    found, _ = checkpoint.newest(folder)
+    found, _ = checkpoint.agreed(folder, trainer.accelerator)
     if found is None:
         raise UserError(f"{folder} holds no whole checkpoint to go back to")
     checkpoint.restore(trainer, found)

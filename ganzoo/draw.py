@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ganzoo.latents import Latents, Prior
 
 
@@ -23,6 +28,23 @@ def mix(*parts: object) -> int:
 def generator_for(device: torch.device, *parts: object) -> torch.Generator:
     """A generator on ``device`` seeded by :func:`mix`."""
     return torch.Generator(device).manual_seed(mix(*parts))
+
+
+@contextmanager
+def global_generators_kept() -> Iterator[None]:
+    """Leave the generators that everybody shares (Python's, numpy's, torch's) as they were."""
+    python, of_numpy, of_torch = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    # Before anybody computes on a GPU there is no state to keep, and to ask would begin it.
+    begun = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    on_gpus = torch.cuda.get_rng_state_all() if begun else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(of_numpy)
+        torch.set_rng_state(of_torch)
+        if on_gpus is not None:
+            torch.cuda.set_rng_state_all(on_gpus)
 
 
 @dataclass(frozen=True)

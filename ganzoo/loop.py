@@ -19,6 +19,7 @@ from ganzoo.events import Event
 from ganzoo.export import export
 from ganzoo.pictures import save_png
 from ganzoo.previews import animate, at_rest, make_pictures
+from ganzoo.resume import continuing
 from ganzoo.signals import Agreement
 from ganzoo.stopwatch import Stopwatch
 from ganzoo.watchdog import PICTURES, REPORTS, Episodes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    from ganzoo.checkpoint import Checkpoint
     from ganzoo.reporting import Observer, Record
     from ganzoo.run import Run
     from ganzoo.signals import Received
@@ -147,8 +149,7 @@ class Loop:
         settings, folder = self.settings, self.run_.folder.checkpoints
         if settings.on_divergence == "stop" or trainer.rollbacks >= settings.rollbacks:
             found, _ = checkpoint.newest(folder)
-            kept = f"The checkpoint of turn {found.step} is good. " if found else ""
-            raise UserError(what, hint=f"{kept}Try smaller rates or weights, or fp32.")
+            raise UserError(what, hint=self._way_out(found))
         roll_back(trainer, folder)
         factor = settings.rollback_rate**trainer.rollbacks
         self._tell(lambda observer: observer.rolled_back(trainer.step))
@@ -165,6 +166,21 @@ class Loop:
         self._stopwatch.lap()
         self._stopwatch.go_on()
         return True
+
+    def _way_out(self, found: Checkpoint | None) -> str:
+        """How to train on after a divergence that ends the run."""
+        anew = "Begin anew with smaller rates or weights, or in fp32."
+        if found is None:
+            return anew
+        rollbacks = self.trainer.rollbacks
+        more = f" --set train.rollbacks={rollbacks + 3}" if rollbacks else ""
+        return (
+            f"The checkpoint of turn {found.step} is good. Go on from it with smaller rates by: "
+            f"{self._continuing()} --set train.on_divergence=rollback{more}\n{anew}"
+        )
+
+    def _continuing(self) -> str:
+        return continuing(self.run_.folder, self.run_.registry.plugins)
 
     def _report(self) -> None:
         seconds, turns = self._stopwatch.lap(), self.trainer.step - self._window_from
@@ -198,8 +214,8 @@ class Loop:
             raise UserError(
                 f"the training is stuck: {reason}, in {limit} reports in a row up to turn "
                 f"{self.trainer.step}",
-                hint="Checkpoints are kept. Try another seed, or smaller rates; "
-                "--set train.stuck_after=0 goes on regardless.",
+                hint=f"Go on regardless with: {self._continuing()} --set train.stuck_after=0\n"
+                "Or begin anew with another seed, or smaller rates.",
             )
 
     def _picture(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
@@ -93,16 +94,19 @@ class Term:
     weight: float
     ramp: Window | None = None
     every: int = 1
+    phase_every: int = 1
+    """Of the phase, which is itself due in every n-th turn only."""
 
     def weight_at(self, step: int) -> float:
         """The weight in turn ``step``; 0 means that the term is not computed.
 
-        A lazy term (``every`` > 1) is ``every`` times as strong when it is due, so that its weight
-        means the same at any interval (Karras et al. 2020, appendix B).
+        A lazy term (``every`` > 1) is as many times as strong when it is due as its phase is due
+        until then, so that its weight means the same at any interval (Karras et al. 2020,
+        appendix B).
         """
         if step % self.every:
             return 0.0
-        weight = self.weight * self.every
+        weight = self.weight * (lcm(self.every, self.phase_every) // self.phase_every)
         if self.ramp is None:
             return weight
         return weight * share_of(self.ramp, step)
@@ -133,12 +137,14 @@ def fit(
     if problems:
         raise SettingsError("losses and model do not fit:", problems)
     fitted: dict[str, list[Term]] = {phase.name: [] for phase in phases}
+    intervals = {phase.name: phase.every for phase in phases}
     for name, functions in terms.items():
         settings = weights[name]
         for phase, function in functions.items():
             weight = settings.weight_in(phase)
             if weight and phase in fitted:
-                term = Term(name, phase, function, weight, settings.ramp, settings.every)
+                ramp, every = settings.ramp, settings.every
+                term = Term(name, phase, function, weight, ramp, every, intervals[phase])
                 fitted[phase].append(term)
     return fitted
 

@@ -32,6 +32,6 @@ def told_when_full(settings: TrainSettings) -> Iterator[None]:
         raise OneProcessError(
             f"the memory of the device does not hold a training with {settings.batch_size} images "
             "a turn",
-            hint="Take a smaller train.batch_size or smaller networks ([model]), or end what else "
-            "computes there. Checkpoints are kept.",
+            hint="End what else computes there and go on with --resume RUN, or begin anew with a "
+            "smaller train.batch_size or smaller networks ([model]).",
         ) from error

@@ -68,10 +68,29 @@ class EventsFile(Observer):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def mend(self) -> None:
+        """Drop a last line that a crash or a full disk cut off; the next would be glued to it."""
+        if not self.path.exists():
+            return
+        content = self.path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            with whole_file(self.path) as file:
+                file.write(whole)
+
     def happened(self, event: Event) -> None:
         """Append the event."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(event.line(), ensure_ascii=False) + "\n")
+
+
+def last_record(metrics: Path) -> Record:
+    """The last report in ``metrics.jsonl``; empty if there is none."""
+    try:
+        lines = metrics.read_text(encoding="utf-8").splitlines()
+        return dict(json.loads(lines[-1])) if lines else {}
+    except (OSError, ValueError):
+        return {}
 
 
 class MetricsFile(Observer):

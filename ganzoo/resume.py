@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
     from ganzoo.plugins import Plugins
     from ganzoo.registry import Registry
 
-MAY_DIFFER = ("train.steps", "train.trackers")
-"""What a continued run may change: when to stop and who is told, which decide no turn."""
+_MAY_DIFFER = re.compile(
+    r"train\.(steps|trackers|images_every|checkpoint_every|keep_checkpoints"
+    r"|stuck_after|on_divergence|rollbacks)|data\.(.+\.)?workers|preset"
+)
+"""What a continued run may change: when it ends, what is kept, who is told. No turn depends on it.
+
+The preset has been compared by then.
+"""
 
 
 def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Request:
@@ -82,7 +89,7 @@ def refuse_differences(
     problems.extend(
         f"{key}: the run's is {_say(before.get(key))}, not {_say(now.get(key))}"
         for key in sorted(before.keys() | now.keys())
-        if key not in (*MAY_DIFFER, "preset") and before.get(key) != now.get(key)
+        if not _MAY_DIFFER.fullmatch(key) and before.get(key) != now.get(key)
     )
     if problems:
         newest, damaged = checkpoint.newest(run.checkpoints)

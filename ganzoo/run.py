@@ -13,6 +13,7 @@ from ganzoo.data import Data, Streamed, decode, open_stream
 from ganzoo.distributed import together
 from ganzoo.errors import UserError
 from ganzoo.files import whole_file
+from ganzoo.folder import RunFolder
 from ganzoo.freed import freed_memory_kept
 from ganzoo.loop import Loop, Outcome
 from ganzoo.peers import told_when_lost
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from ganzoo.assembly import Assembly
     from ganzoo.data import Source
-    from ganzoo.folder import RunFolder
     from ganzoo.launch import Launch
     from ganzoo.plan import Plan
     from ganzoo.registry import Registry
@@ -82,21 +82,22 @@ def train(
     with writing(folder.path), together():
         if main:
             clear_up(folder)
-    found, damaged = checkpoint.newest(folder.checkpoints)
+    found, damaged = checkpoint.agreed(folder.checkpoints, launch.accelerator)
     run.remarks += remarks(folder, found, damaged, here)
     if found is not None:
         checkpoint.restore(trainer, found)
         run.first_step = trainer.step
-    metrics = MetricsFile(folder.metrics)
+    metrics, events = MetricsFile(folder.metrics), EventsFile(folder.events)
     with writing(folder.path), together():
         if main:
             with whole_file(folder.settings) as file:
                 file.write(to_toml(plan.settings).encode())
             environment.record(folder.environment, here, trainer.step)
             run.seconds = metrics.cut_back(trainer.step)
+            events.mend()
     audience = Audience()
     if main:
-        own = [metrics, EventsFile(folder.events), *observers]
+        own = [metrics, events, *observers]
         if plan.settings.train.keep_best:
             own.append(BestCheckpoint(folder, Score.parse(plan.settings.train.keep_best)))
         audience = Audience(own, invite(run), strict=registry.plugins.strict)
@@ -111,13 +112,15 @@ def train(
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Tell a full or read-only disk in one line."""
+    """Tell a full or read-only disk in one line; ``path`` is the folder of what is run."""
     try:
         yield
     except OSError as error:
+        kept = any(RunFolder(path).checkpoints.glob("step-*"))
         raise UserError(
             f"cannot write {error.filename or path}: {error.strerror or error}",
-            hint="Make room or choose another place with --out; the last checkpoint is whole.",
+            hint="Make room or choose another place with --out"
+            f"{'; the last checkpoint is whole' if kept else ''}.",
         ) from error
 
 

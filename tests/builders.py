@@ -57,7 +57,9 @@ def settings_of(
     optim: dict[str, OptimSettings] | None = None,
     **train: Any,
 ) -> Settings:
-    """Resolved settings."""
+    """Resolved settings; ``optim`` counts as told in full."""
+    optim = optim or {}
+    told = [f"optim.{phase}.{name}" for phase, each in optim.items() for name in vars(each)]
     return Settings(
         model=model,
         preset="test",
@@ -66,7 +68,8 @@ def settings_of(
         muted={},
         data=DataSettings(),
         train=TrainSettings(**train),
-        optim=optim or {},
+        optim=optim,
+        origins=dict.fromkeys(told, "test"),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import random
 import signal
 from pathlib import Path
 
@@ -60,6 +62,26 @@ def test_a_run_goes_on_from_its_checkpoint_and_is_scored_anew() -> None:
         kept["category_accuracy/digit"]["value"] == scores.scores["category_accuracy/digit"].value
     )
     assert "mi_nats/digit" in kept
+
+
+def test_a_training_leaves_no_network_behind_and_draws_nothing_of_the_callers() -> None:
+    def draw() -> tuple[float, ...]:
+        return random.random(), np.random.uniform(), float(torch.rand(()))
+
+    def seed() -> None:
+        random.seed(1)
+        np.random.seed(1)
+        torch.manual_seed(1)
+
+    seed()
+    first, second = draw(), draw()
+    seed()
+    assert draw() == first
+    ganzoo.train("infogan", steps=1, settings=SMALL, out="run", progress=False)
+    assert draw() == second
+    gc.collect()
+    trained = [each for each in gc.get_objects() if isinstance(each, torch.optim.Optimizer)]
+    assert not trained
 
 
 def test_one_process_trains_in_one_precision_after_another() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 from builders import Training, lines_of, loss_part, part, settings_of
 from torch import Tensor, nn
 
-from ganzoo import Batch, Draw, Loss, Model, Networks, Pass, Phase
+from ganzoo import Batch, Draw, Loss, Model, Networks, Pass, Phase, best
 from ganzoo.best import BestCheckpoint, Score, best_of
 from ganzoo.checkpoint import check, newest, restore
 from ganzoo.errors import UserError
@@ -120,15 +122,43 @@ def test_the_score_is_the_mean_of_the_window_that_ends_with_the_checkpoint(tmp_p
 def test_a_resumed_run_knows_its_best(tmp_path: Path) -> None:
     values = [5.0, 7.0, 1.0, 3.0, 4.0, 6.0]
     run(scripted(*values, steps=3), tmp_path)
-    resumed = scripted(*values)
-    found, _ = newest(tmp_path / "checkpoints")
-    assert found is not None
-    restore(resumed.trainer, found)
-    run(resumed, tmp_path)
+    continue_run(scripted(*values), tmp_path)
     best = best_of(tmp_path / "checkpoints")
     assert best is not None
     assert best.step == 2
     assert kept(tmp_path) == [2, 6]
+
+
+def test_a_run_that_ended_before_it_marked_its_best_marks_it_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Any, copy: Any) -> None:
+        copy.write(source.read(8))
+        if "model.safetensors" in source.name and RunFolder(tmp_path).best_model.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copy.write(source.read())
+
+    values = [5.0, 7.0, 1.0, 3.0]
+    run(scripted(*values, steps=1), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(best.shutil, "copyfileobj", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            continue_run(scripted(*values, steps=2), tmp_path)
+    weights = (tmp_path / "best/model.safetensors").read_bytes()
+    config = json.loads((tmp_path / "best/config.json").read_text())
+    assert config["sha256"] == sha256(weights).hexdigest(), "what was the best is as it was"
+    continue_run(scripted(*values), tmp_path)
+    found = best_of(tmp_path / "checkpoints")
+    assert found is not None
+    assert found.step == 2
+    assert json.loads((tmp_path / "best/config.json").read_text())["step"] == 2
+
+
+def continue_run(training: Training, folder: Path) -> None:
+    found, _ = newest(folder / "checkpoints")
+    assert found is not None
+    restore(training.trainer, found)
+    run(training, folder)
 
 
 def test_a_figure_that_no_report_has_is_refused_at_the_first(tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ def test_a_pattern_takes_the_images_that_it_matches(tmp_path, registry):
     assert images.labels.tolist() == [0, 1]
 
 
+def test_the_folder_that_we_are_in_is_no_pattern(tmp_path, registry, monkeypatch):
+    for name in ("1.png", "2.png"):
+        write(tmp_path / "of [1]" / "pets" / name)
+    monkeypatch.chdir(tmp_path / "of [1]")
+    assert len(load("pets/*.png", registry)) == 2
+
+
 @pytest.mark.parametrize("others", [[], ["notes.txt"]])
 def test_a_folder_without_images_is_one_clear_line(tmp_path, registry, others):
     (tmp_path / "void").mkdir()

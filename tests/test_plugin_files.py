@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -14,6 +15,7 @@ from small_runs import SMALL, given
 
 import ganzoo
 from ganzoo.cli import cli
+from ganzoo.layers import Assignment, parse_value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,23 @@ class Mine(DCGAN):
 def ganzoo_models():
     where, presets = "model_in_a_file:Mine", "ganzoo_dcgan.presets"
     yield ModelSpec("mine", where, "a model", presets=presets, default_preset="mnist")
+"""
+
+
+LOSS = """
+from ganzoo import Loss, LossSpec, hookimpl
+
+VALUE = SAID
+
+class Told(Loss):
+    "Is what the file says."
+
+    def terms(self):
+        return {"generator": lambda pass_: 0 * pass_.on_fake["logits"].sum() + VALUE}
+
+@hookimpl
+def ganzoo_losses():
+    yield LossSpec("told", "edited_idea:Told", "what the file says")
 """
 
 
@@ -98,6 +117,28 @@ def test_a_file_that_was_changed_is_told_before_the_run_goes_on(
     assert re.search(r"file:model_in_a_file.py was [0-9a-f]{12}, here it is [0-9a-f]{12}", line), (
         line
     )
+
+
+def test_one_process_trains_what_an_edited_file_says_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "edited_idea.py"
+    digests = set()
+    for value in ("1.0", "7.0"):
+        file.write_text(LOSS.replace("SAID", value))
+        assignments = [Assignment.parse(text) for text in (*SMALL, "loss.told.weight=1")]
+        settings = {each.key: parse_value(each.text or "") for each in assignments}
+        ganzoo.train("dcgan", steps=1, settings=settings, out=value, plugins=[file], progress=False)
+        record = json.loads((tmp_path / value / "metrics.jsonl").read_text())
+        assert record["loss/generator/told"] == float(value)
+        versions = json.loads((tmp_path / value / "environment.json").read_text())["versions"]
+        digests.add(versions["file:edited_idea.py"])
+    assert len(digests) == 2
+    file.write_text("a b")
+    with pytest.raises(ganzoo.UserError, match=r"edited_idea\.py: SyntaxError"):
+        ganzoo.train("dcgan", steps=1, plugins=[file], progress=False)
+    assert sys.modules["edited_idea"].VALUE == 7
 
 
 def test_the_report_calls_the_command_with_the_file(trained: Trained) -> None:

@@ -15,7 +15,8 @@ from small_runs import SMALL, given
 
 from ganzoo import checkpoint
 from ganzoo.cli import cli
-from ganzoo.reporting import MetricsFile
+from ganzoo.events import Event
+from ganzoo.reporting import EventsFile, MetricsFile
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -208,6 +209,43 @@ def test_metrics_are_cut_back_to_a_turn_and_half_lines_dropped(tmp_path: Path) -
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
     metrics.rolled_back(1)
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1]
+
+
+def test_an_event_is_not_glued_to_one_that_a_crash_cut_off(tmp_path: Path) -> None:
+    file = EventsFile(tmp_path / "events.jsonl")
+    file.mend()
+    assert not file.path.exists()
+    file.happened(Event(0, "begun"))
+    file.path.write_bytes(file.path.read_bytes() + '{"step": 2, "message": "a\u2026'.encode()[:-1])
+    file.mend()
+    file.happened(Event(2, "continued"))
+    told = [json.loads(line) for line in file.path.read_text().splitlines()]
+    assert [(line["step"], line["event"]) for line in told] == [(0, "begun"), (2, "continued")]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "train.images_every=3",
+        "train.checkpoint_every=3",
+        "train.keep_checkpoints=1",
+        "train.stuck_after=3",
+        "train.on_divergence=rollback",
+        "train.rollbacks=9",
+        "data.workers=1",
+    ],
+)
+def test_what_no_turn_depends_on_may_be_another_when_a_run_goes_on(setting: str) -> None:
+    assert begin(1).exit_code == 0
+    resumed = invoke("--resume", "x", "--steps", "2", *given([setting]))
+    assert resumed.exit_code == 0, resumed.output
+    key, value = setting.split("=")
+    [line] = [
+        each
+        for each in Path("x/settings.toml").read_text().splitlines()
+        if each.startswith(key.split(".")[1] + " ")
+    ]
+    assert value in line
 
 
 def test_metrics_are_cut_whole_or_not_at_all(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,9 @@ def test_a_training_that_gets_nowhere_is_stopped_if_asked() -> None:
     assert "the training is stuck: L_I of the categorical codes is below 0.01" in result.output
     assert "in 2 reports in a row up to turn 4" in result.output
     assert [record["step"] for record in records("s")] == [2, 4]
+    [command] = re.findall("Go on regardless with: ganzoo (.+)", result.output)
+    again = ganzoo(*shlex.split(command), "--steps", "6", settings=[])
+    assert again.exit_code == 0, again.output
 
 
 def test_a_folder_of_colour_pictures_takes_the_preset_for_images() -> None:

@@ -166,6 +166,17 @@ def test_a_lazy_loss_is_as_strong_on_average_as_an_eager_one() -> None:
     assert sum(weights) / 8 == 0.5
 
 
+@pytest.mark.parametrize("every", [1, 2, 3, 4])
+def test_a_lazy_loss_in_a_lazy_phase_is_as_strong_as_an_eager_one(every: int) -> None:
+    trainer = trainer_of(
+        {"players": loss_part(Players, weight={"critic": 1, "generator": 0.5}, every=every)},
+        model={"every": 2},
+    )
+    [term] = trainer.assembly.terms["generator"]
+    weights = [term.weight_at(step) for step in range(0, 24, 2)]  # the turns of the phase
+    assert sum(weights) / len(weights) == 0.5
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 def test_repeats_take_fresh_batches_and_draws_or_keep_them(fresh: bool) -> None:
     losses = {"players": loss_part(Players), "watch": loss_part(Watch, weight={"critic": 1.0})}

@@ -146,7 +146,8 @@ class Ahead:
             raise UserError(
                 f"a process that decodes {self.streamed.name!r} has ended: it may have been killed "
                 "for want of memory",
-                hint="--set data.workers=N takes fewer, --set data.shuffle_buffer=N holds less.",
+                hint="--set data.workers=N takes fewer, beside --resume too; a smaller "
+                "data.shuffle_buffer holds less, in a new run.",
             ) from error
         self._seen += len(batch.whole)
         self._skipped += len(batch.broken)

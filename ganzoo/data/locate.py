@@ -85,7 +85,8 @@ def _files_at(path: Path) -> list[Path]:
     """The file of that path, or those that fit it as a pattern; none if it is a folder."""
     if path.is_dir():
         return []
-    start = Path(path.anchor)
+    # What the folder that we are in is called is no pattern.
+    start = Path.cwd() if path.is_relative_to(Path.cwd()) else Path(path.anchor)
     return [path] if path.is_file() else sorted(start.glob(str(path.relative_to(start))))
 
 

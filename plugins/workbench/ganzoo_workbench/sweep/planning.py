@@ -16,7 +16,7 @@ from ganzoo.errors import UserError
 from ganzoo.launch import refuse
 from ganzoo.layers import Assignment, dotted, leaves, value_at
 from ganzoo.plan import Request, make_plan
-from ganzoo.resume import MAY_DIFFER, refuse_differences
+from ganzoo.resume import refuse_differences
 from ganzoo.scoring import quick_metrics
 from ganzoo.settings import resolve
 from ganzoo.task import make_checked_plan
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ganzoo_workbench.sweep.folder import Sweep, SweepFolder
     from ganzoo_workbench.sweep.grid import Base, Cell, Grid
 
-_NO_MATTER = {SEED, "complete", *MAY_DIFFER} - {STEPS}
+_NO_MATTER = {SEED, "complete", "train.trackers"}
 """What says nothing of which sweep a run belongs to."""
 
 
