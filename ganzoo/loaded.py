@@ -238,7 +238,7 @@ class Loaded:
 
 
 def load(
-    folder: Path | str,
+    run_or_repo: Path | str | None = None,
     registry: Registry | None = None,
     device: torch.device | None = None,
     *,
@@ -246,8 +246,9 @@ def load(
 ) -> Loaded:
     """Load an exported model folder, or the one in a run. Runs no code but installed plugins'.
 
-    A str that no folder has for a name may be a model of the Hugging Face Hub, ``OWNER/NAME`` or
-    ``OWNER/NAME@REVISION``; it is fetched once, and then found in the cache.
+    Left out, it is the newest run below ``runs/``. A str that no folder has for a name may be a
+    model of the Hugging Face Hub, ``OWNER/NAME`` or ``OWNER/NAME@REVISION``; it is fetched once,
+    and then found in the cache.
 
     Without a ``registry`` the installed plugins are looked up, and ``plugins`` that are one Python
     file each; without a ``device`` the accelerator is taken if there is one. Raises UserError if
@@ -259,7 +260,7 @@ def load(
 
     registry = registry or Registry(discover([Path(file) for file in plugins]))
     device = device or torch.device(device_type())
-    place = folder if isinstance(folder, Path) else find_model(folder).folder
+    place = run_or_repo if isinstance(run_or_repo, Path) else find_model(run_or_repo).folder
     folder = model_folder(place)
     config, weights = read_model(folder)
     try:

@@ -177,6 +177,8 @@ class Console(Warnings):
         """Say what the user should know, and open the bar."""
         super().started(run)
         self.steps, self._first_step = run.settings.train.steps, run.first_step
+        if run.first_step:
+            print(f"  continues from turn {run.first_step:,}", file=self.notes)
         self._started = self._last_line = time.monotonic()
         if self.stream.isatty():
             form = (

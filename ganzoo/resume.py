@@ -139,7 +139,8 @@ def refuse_hopeless(run: RunFolder, steps: int, plugins: Plugins) -> None:
     if newest is not None and newest.step >= steps:
         further = f"Train it further with: {continuing(run, plugins)} --steps {2 * newest.step}"
         raise UserError(
-            f"{run.path} is finished: it has trained {newest.step} of {steps} turns",
+            f"{run.path} is finished: it has trained {newest.step} "
+            + (f"of {steps} turns" if newest.step == steps else f"turns, more than {steps}"),
             hint=further
             if run.scores.exists()
             else f"Score it with: {invocation(plugins)} eval {run.typed}\n{further}",

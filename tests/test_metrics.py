@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from ganzoo.metrics import Score
 from ganzoo.metrics.codes import (
@@ -119,3 +120,25 @@ def test_a_column_of_categories_is_not_paired_with_every_label():
     categories = LABELS[:, None]
     assert contingency(categories, LABELS, 10, 10).sum() == len(LABELS)
     assert accuracy_under(np.arange(10), categories, LABELS) == 1
+
+
+def test_tensors_are_scored_as_arrays_are():
+    rng = np.random.default_rng(0)
+    categories, labels = rng.integers(4, size=(2, 50))
+    read, sampled = rng.normal(size=(2, 50))
+    as_tensors = [torch.from_numpy(each) for each in (categories, labels)]
+    matching = hungarian_matching(categories, labels, 4, 4)
+    assert (hungarian_matching(*as_tensors, 4, 4) == matching).all()
+    assert accuracy_under(torch.from_numpy(matching), *as_tensors) == accuracy_under(
+        matching, categories, labels
+    )
+    assert nmi(*as_tensors) == nmi(categories, labels)
+    assert used_categories(as_tensors[0], 4) == used_categories(categories, 4)
+    learnt = torch.from_numpy(read).requires_grad_()
+    assert r2(learnt, torch.from_numpy(sampled)) == r2(read, sampled)
+
+
+def test_no_image_has_no_score():
+    nothing = np.zeros(0, dtype=np.int64)
+    with pytest.raises(ValueError, match="without an image"):
+        accuracy_under(np.arange(4), nothing, nothing)

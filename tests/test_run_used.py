@@ -42,6 +42,10 @@ def test_sample_traverse_eval_and_runs_read_a_run() -> None:
     ganzoo("sample", "runs/x", "-n", "4", "--code", "digit=8", "-o", "c.png", settings=[])
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes() != Path("c.png").read_bytes()
 
+    unknown = ganzoo("sample", "runs/x", "--label", "7", settings=[])
+    assert unknown.exit_code == 2
+    assert "there is no code 'label': this model has digit, slant, width" in unknown.stderr
+
     result = ganzoo("traverse", "--code", "slant", "--range", "-1", "1", "-o", "t.png", settings=[])
     assert result.exit_code == 0, result.output
     assert Image.open("t.png").width > 300

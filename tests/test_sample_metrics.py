@@ -140,3 +140,30 @@ def test_the_classifier_score_counts_evenly_used_and_certain_classes():
 def test_the_kl_to_uniform_is_0_for_even_shares_and_ln_k_for_one():
     assert kl_to_uniform(torch.full((10,), 0.1)) == pytest.approx(0, abs=1e-6)
     assert kl_to_uniform(torch.tensor([0.0, 1, 0, 0])) == pytest.approx(math.log(4))
+
+
+def test_features_may_be_arrays_and_whole_numbers():
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randint(9, (2, 40, 3), generator=generator)
+    floats = first.double(), second.double()
+    assert frechet_distance(first.numpy(), second.numpy()) == frechet_distance(*floats)
+    assert kernel_distance(first.numpy(), second) == kernel_distance(*floats)
+    assert neighbourhood_scores(first, second.numpy()) == neighbourhood_scores(*floats)
+
+
+@pytest.mark.parametrize("score", [frechet_distance, kernel_distance, neighbourhood_scores])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda rows: rows.index_fill(0, torch.tensor([3]), torch.nan), "NaN or infinity"),
+        (lambda rows: rows[:1], "or more|more than"),
+        (lambda rows: rows[:, :2], "one width"),
+        (lambda rows: rows[0], "features are"),
+    ],
+)
+def test_features_that_are_none_are_refused(score, spoil, said):
+    rows = torch.rand(40, 3, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=said):
+        score(rows, spoil(rows))
+    with pytest.raises(ValueError, match=said):
+        score(spoil(rows), rows)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 100_000
 """Images that a command draws or reads at most: they are in memory together."""
+LABEL = "label"
+"""The code that ``--label`` fixes: what a model that is told classes calls it."""
 _SHEET = 10
 """Columns of a sheet of samples, and its rows until it becomes a larger square."""
 RUN_HELP = (
@@ -48,6 +50,9 @@ RUN_HELP = (
     "--code", "codes", metavar="NAME=VALUE", multiple=True, help="Fix a code, as in digit=7."
 )
 @click.option(
+    "--label", help="Fix the code 'label' of a model that has one: a class, or its number."
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -61,6 +66,7 @@ def sample_command(
     count: int,
     seed: int,
     codes: tuple[str, ...],
+    label: str | None,
     output: Path | None,
 ) -> None:
     """Draw images from a trained model into one PNG."""
@@ -70,6 +76,10 @@ def sample_command(
     place, loaded = _load(run, registry)
     path = named or place.path / "sample.png"
     fixed = [_parse_code(loaded, text) for text in codes]
+    if label is not None:
+        classes = loaded.data.classes or ()
+        value = str(classes.index(label)) if label in classes else label
+        fixed.append((LABEL, loaded.code_value(LABEL, value)))
     _refuse_twice([name for name, _ in fixed])
     latents = loaded.with_codes(loaded.draw(count, seed), dict(fixed))
     side = math.ceil(count**0.5)

@@ -1,8 +1,8 @@
-"""Scores of codes that a network reads from images, as pure functions of arrays."""
+"""Scores of codes that a network reads from images, as pure functions of arrays or tensors."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,13 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from ganzoo.metrics.arrays import as_array
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from torch import Tensor
+
 Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Array = TypeVar("Array", Integers, Floats)
 
 UNMATCHED = -1
 """Class of a category that a matching leaves out; it agrees with no label."""
@@ -20,17 +24,28 @@ UNMATCHED = -1
 _LEAST_USE = 0.1
 
 
-def _paired(one: Array, other: Array) -> tuple[Array, Array]:
-    """Both as (n,): a column (n, 1) beside (n,) would be taken for all n x n pairs."""
-    for values in (one, other):
-        if values.shape not in ((values.size,), (values.size, 1)):
-            raise ValueError(f"values of a code are (n,) or (n, 1), not {values.shape}")
-    if one.size != other.size:
-        raise ValueError(f"{one.size} and {other.size} values do not belong together")
-    return one.reshape(-1), other.reshape(-1)
+def _column(values: ArrayLike | Tensor) -> NDArray[Any]:
+    """As (n,): a column (n, 1) beside (n,) would be taken for all n x n pairs."""
+    found = as_array(values)
+    if found.shape not in ((found.size,), (found.size, 1)):
+        raise ValueError(f"values of a code are (n,) or (n, 1), not {found.shape}")
+    if not found.size:
+        raise ValueError("without an image there is no score")
+    return found.reshape(-1)
 
 
-def contingency(categories: Integers, labels: Integers, k: int, classes: int) -> Integers:
+def _paired(
+    one: ArrayLike | Tensor, other: ArrayLike | Tensor
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    first, second = _column(one), _column(other)
+    if first.size != second.size:
+        raise ValueError(f"{first.size} and {second.size} values do not belong together")
+    return first, second
+
+
+def contingency(
+    categories: ArrayLike | Tensor, labels: ArrayLike | Tensor, k: int, classes: int
+) -> Integers:
     """Count the images of each category and label: (k, classes).
 
     Raises:
@@ -42,7 +57,9 @@ def contingency(categories: Integers, labels: Integers, k: int, classes: int) ->
     return counts
 
 
-def hungarian_matching(categories: Integers, labels: Integers, k: int, classes: int) -> Integers:
+def hungarian_matching(
+    categories: ArrayLike | Tensor, labels: ArrayLike | Tensor, k: int, classes: int
+) -> Integers:
     """Match categories with classes one to one, so that as many of these images as possible agree.
 
     Returns the class of each category, (k,). With more categories than classes the rest is
@@ -56,7 +73,9 @@ def hungarian_matching(categories: Integers, labels: Integers, k: int, classes: 
     return matching
 
 
-def majority_matching(categories: Integers, labels: Integers, k: int, classes: int) -> Integers:
+def majority_matching(
+    categories: ArrayLike | Tensor, labels: ArrayLike | Tensor, k: int, classes: int
+) -> Integers:
     """Give each category, (k,), the class that most of its images have.
 
     Several categories may share a class, which flatters merged ones and rises with ``k`` by chance:
@@ -66,34 +85,39 @@ def majority_matching(categories: Integers, labels: Integers, k: int, classes: i
     return np.where(counts.any(axis=1), counts.argmax(axis=1), UNMATCHED).astype(np.int64)
 
 
-def accuracy_under(matching: Integers, categories: Integers, labels: Integers) -> float:
+def accuracy_under(
+    matching: ArrayLike | Tensor, categories: ArrayLike | Tensor, labels: ArrayLike | Tensor
+) -> float:
     """Share of the images whose category is matched with their label.
 
     Raises:
         ValueError: categories and labels are not both (n,) or (n, 1).
     """
     categories, labels = _paired(categories, labels)
-    return float(np.mean(matching[categories] == labels))
+    return float(np.mean(as_array(matching)[categories] == labels))
 
 
-def nmi(categories: Integers, labels: Integers) -> float:
+def nmi(categories: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> float:
     """Mutual information of category and label over the mean of their entropies, from 0 to 1."""
+    categories, labels = _paired(categories, labels)
     score = normalized_mutual_info_score(labels, categories, average_method="arithmetic")
     return float(score)
 
 
-def ari(categories: Integers, labels: Integers) -> float:
+def ari(categories: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> float:
     """Rand index adjusted for chance (Hubert and Arabie 1985): 1 is perfect, 0 is chance."""
+    categories, labels = _paired(categories, labels)
     return float(adjusted_rand_score(labels, categories))
 
 
-def used_categories(categories: Integers, k: int) -> int:
+def used_categories(categories: ArrayLike | Tensor, k: int) -> int:
     """Count the categories that hold at least a tenth of an even share of the images."""
-    counts = np.bincount(categories, minlength=k)
-    return int(np.sum(counts >= max(1.0, _LEAST_USE * len(categories) / k)))
+    found = _column(categories)
+    counts = np.bincount(found, minlength=k)
+    return int(np.sum(counts >= max(1.0, _LEAST_USE * found.size / k)))
 
 
-def r2(read: Floats, sampled: Floats) -> float:
+def r2(read: ArrayLike | Tensor, sampled: ArrayLike | Tensor) -> float:
     """Coefficient of determination, 1 - SS_res / SS_tot, of the reading as it stands.
 
     Nothing is refitted: a reading with the wrong scale or sign loses, and may fall below 0, where
@@ -102,18 +126,18 @@ def r2(read: Floats, sampled: Floats) -> float:
     Raises:
         ValueError: they are not both (n,) or (n, 1).
     """
-    read, sampled = _paired(np.asarray(read, np.float64), np.asarray(sampled, np.float64))
+    read, sampled = (each.astype(np.float64) for each in _paired(read, sampled))
     total = np.sum((sampled - sampled.mean()) ** 2)
     return float(1.0 - np.sum((sampled - read) ** 2) / total) if total else 0.0
 
 
-def spearman(read: Floats, sampled: Floats) -> float:
+def spearman(read: ArrayLike | Tensor, sampled: ArrayLike | Tensor) -> float:
     """Rank correlation from -1 to 1; 0 where the reading or the code never varies.
 
     Raises:
         ValueError: they are not both (n,) or (n, 1).
     """
-    read, sampled = _paired(np.asarray(read, np.float64), np.asarray(sampled, np.float64))
+    read, sampled = (each.astype(np.float64) for each in _paired(read, sampled))
     if np.ptp(read) == 0 or np.ptp(sampled) == 0:
         return 0.0
     return float(spearmanr(read, sampled).statistic)

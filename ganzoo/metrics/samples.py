@@ -1,6 +1,7 @@
 """Scores of generated images against real ones, as pure functions of their features.
 
-Features are float tensors (n, d), one row for each image, from any fixed network.
+Features are (n, d), one row for each image, from any fixed network: tensors or arrays. A ValueError
+says what is wrong with them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from ganzoo.metrics.arrays import as_features
 
 NEIGHBOURS = 5
 """k of the neighbourhoods in :func:`neighbourhood_scores`."""
@@ -24,7 +27,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     square root is that of (R C2 R)^½ with R = C1^½, which is symmetric: so its eigenvalues are
     exact and real where those of C1 C2 need not be.
     """
-    first, second = first.double(), second.double()
+    first, second = (each.double() for each in as_features(first, second, least=2))
     size = first.shape[1]
     spread, other = (part.T.cov().reshape(size, size) for part in (first, second))
     values, vectors = torch.linalg.eigh(spread)
@@ -40,7 +43,7 @@ def kernel_distance(first: Tensor, second: Tensor) -> float:
     It is the KID of Bińkowski et al. 2018 over all pairs, rather than as a mean over random
     subsets. It may be slightly negative for sets of one distribution.
     """
-    first, second = first.double(), second.double()
+    first, second = (each.double() for each in as_features(first, second, least=2))
     own = [(_kernel_sum(x, x) - float(_kernel(x, x).sum())) for x in (first, second)]
     pairs = [len(x) * (len(x) - 1) for x in (first, second)]
     cross = _kernel_sum(first, second) / (len(first) * len(second))
@@ -81,6 +84,7 @@ def neighbourhood_scores(real: Tensor, generated: Tensor, k: int = NEIGHBOURS) -
     Raises:
         ValueError: a set has no more than ``k`` images.
     """
+    real, generated = as_features(real, generated, least=1)
     if min(len(real), len(generated)) <= k:
         raise ValueError(f"neighbourhoods of {k} images need more than {k} images")
     # Distances are differences of large numbers if the features lie far from 0.

@@ -176,7 +176,7 @@ def _value_text(score: Score) -> str:
     text = _number(score.value, share=share)
     if "standard_error" in score.extra:
         error = score.extra["standard_error"] * (100 if share else 1)
-        text += f" ± {error:.1g}"
+        text += f" ± {error:.0f}" if error >= 10 else f" ± {error:.1g}"
     ceiling = score.extra.get("ceiling")
     if ceiling is not None:
         text += f" of {_number(ceiling, share=share)}"

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 
+from ganzoo.metrics.arrays import as_array
 from ganzoo.metrics.disentanglement.protocols import find_protocol
 from ganzoo.metrics.disentanglement.representation import Floats, Integers, represent
 
@@ -82,7 +83,7 @@ def sap(
     """
     ready = represent(codes, factors, discrete)
     fit_on, score_on = ready.halves(protocol, seed)
-    by_class = _nominal(nominal, np.asarray(factors), default=protocol == "locatello")
+    by_class = _nominal(nominal, as_array(factors), default=protocol == "locatello")
     gaps = []
     for column, classes in zip(ready.factors.T, by_class, strict=True):
         scores = [

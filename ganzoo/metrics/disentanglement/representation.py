@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganzoo.metrics.arrays import as_array
 from ganzoo.metrics.disentanglement.protocols import find_protocol
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def row_by_row(codes: ArrayLike, factors: ArrayLike) -> tuple[Floats, NDArray[An
     Raises:
         ValueError: they do not belong together, are too few, or hold NaN or infinity.
     """
-    table = np.asarray(codes, dtype=np.float64)
-    values = np.asarray(factors)
+    table = as_array(codes).astype(np.float64)
+    values = as_array(factors)
     if table.ndim != 2 or values.ndim != 2 or len(table) != len(values):
         raise ValueError(
             f"codes (N, D) and factors (N, K) need the same rows: {table.shape}, {values.shape}"

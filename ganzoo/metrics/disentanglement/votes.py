@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from ganzoo.metrics.arrays import as_array
 from ganzoo.metrics.disentanglement.protocols import find_protocol
 from ganzoo.metrics.disentanglement.representation import (
     Flags,
@@ -101,7 +102,7 @@ def factor_vae(
         seed: Of the generator that the sampler is given.
 
     Returns:
-        The share of votes that fit; 0 if no code has a vote.
+        The share of votes that fit; 1 / factors, which is chance, if no code has a vote.
 
     Raises:
         ValueError: there are fewer than two factors, groups or images in one than it takes, or the
@@ -119,7 +120,7 @@ def factor_vae(
         seed=seed,
     )
     if not len(asking.spread):
-        return 0.0
+        return 1 / factors
 
     def votes(asked: Integers) -> Integers:
         """Votes (D, factors) of each code for each factor."""
@@ -229,7 +230,7 @@ def _drawn(
     width: int | None = None,
 ) -> Floats:
     """Groups of the sampler, (groups, size, D), with D as it was before if ``width`` says so."""
-    codes = np.asarray(sampler(factor, groups, size, rng), np.float64)
+    codes = as_array(sampler(factor, groups, size, rng)).astype(np.float64)
     if codes.ndim != 3 or codes.shape != (groups, size, width or codes.shape[-1]):
         wanted = f"({groups}, {size}, {'D' if width is None else width})"
         raise ValueError(f"the sampler should give codes {wanted}, and gave {codes.shape}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.draw import generator_for
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ganzoo.latents import Latents, Prior
     from ganzoo.loaded import Loaded, Split
     from ganzoo.model import Batch, Networks
+
+Array = NDArray[np.float64]
 
 CHUNK = 1000
 """Images in memory at a time."""
@@ -182,7 +185,7 @@ def recovery(loaded: Loaded, budget: int) -> dict[str, Score]:
     if not sampled:
         raise NotApplicable(OTHER_CODES)
     result = {}
-    continuous: dict[str, tuple[measure.Floats, measure.Floats]] = {}
+    continuous: dict[str, tuple[Array, Array]] = {}
     for name, values in sampled.items():
         truth, reading = torch.cat(values), torch.cat(read[name])
         if truth.is_floating_point():
@@ -210,9 +213,7 @@ def _flat(name: str, values: Tensor) -> Tensor:
     return values.reshape(-1).cpu()
 
 
-def _continuous_scores(
-    name: str, codes: Mapping[str, tuple[measure.Floats, measure.Floats]]
-) -> dict[str, Score]:
+def _continuous_scores(name: str, codes: Mapping[str, tuple[Array, Array]]) -> dict[str, Score]:
     """Score one of ``codes``, which are readings and sampled values by name."""
     reading, truth = codes[name]
 

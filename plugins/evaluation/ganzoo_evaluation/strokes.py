@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 DIGITS = 10
 
+SEEN_DEGREES, SEEN_PIXELS = 0.1, 0.01
+"""What a quality changes by at least over a code's range, for a rank correlation to mean anything:
+it is as high where a generator that does not move only rounds."""
+
 
 def strokes(loaded: Loaded, budget: int) -> dict[str, Score]:
     """Move each continuous code, and measure slant, stroke width and whether the digit stays.
@@ -72,17 +76,20 @@ def _scores(name: str, n: int, effects: dict[str, Effect]) -> dict[str, Score]:
     def score(value: float, label: str, unit: str, note: str = "", **extra: float) -> Score:
         return Score(value, None, n, label, unit, note, extra)
 
-    def moving(found: Effect, what: str, **extra: float) -> Score:
+    def moving(found: Effect, what: str, least: float, **extra: float) -> Score:
         note = f"median |Spearman| of the code with the measured {what}; above {STRONG} in "
         note += f"{100 * found.share:.0f} % of the noises"
+        value = found.median
+        if found.reach < least:
+            value, note = 0.0, f"the code changes the {what} by less than can be seen"
         return score(
-            found.median, f"moves {what}", "", note, share_above=found.share, ceiling=1.0, **extra
+            value, f"moves {what}", "", note, share_above=found.share, ceiling=1.0, **extra
         )
 
     over = "median change over the range that the code was trained on"
     return {
-        f"slant_effect/{name}": moving(slant, "slant"),
+        f"slant_effect/{name}": moving(slant, "slant", SEEN_DEGREES),
         f"slant_range_degrees/{name}": score(slant.reach, "slant range", "degrees", over),
-        f"stroke_width_effect/{name}": moving(width, "stroke width", **ink),
+        f"stroke_width_effect/{name}": moving(width, "stroke width", SEEN_PIXELS, **ink),
         f"stroke_width_range_px/{name}": score(width.reach, "stroke width range", "px", over),
     }

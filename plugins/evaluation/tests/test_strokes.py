@@ -9,6 +9,7 @@ from ganzoo.model import DataInfo
 from ganzoo_evaluation import strokes as module
 from ganzoo_evaluation.measures import slant_degrees
 from ganzoo_evaluation.strokes import strokes
+from ganzoo_evaluation.traversing import Effect
 
 
 class Upright:
@@ -47,6 +48,14 @@ def test_a_code_that_turns_lines_moves_their_slant_and_an_idle_one_nothing(monke
     assert scores["identity_kept/lean"].value == pytest.approx(0.8)
     assert scores["identity_kept/idle"].value == 1
     assert scores["identity_kept/idle"].extra["extractor"] == "upright:0"
+
+
+def test_what_cannot_be_seen_is_no_effect():
+    faint = Effect(median=0.9, share=0.7, reach=1e-4)
+    found = module._scores("lean", 220, dict.fromkeys(("slant", "stroke_width", "ink_mass"), faint))
+    assert found["slant_effect/lean"].value == found["stroke_width_effect/lean"].value == 0
+    assert "less than can be seen" in found["slant_effect/lean"].note
+    assert found["slant_range_degrees/lean"].value == 1e-4
 
 
 @pytest.mark.parametrize(

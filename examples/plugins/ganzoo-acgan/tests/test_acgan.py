@@ -132,6 +132,8 @@ def test_the_loss_makes_it_draw_what_it_is_asked_for(
 def test_codes_sample_and_traverse_by_class(ganzoo: Callable[..., str], tmp_path: Path) -> None:
     ganzoo("run", "acgan", "--steps", "2", "--out", "a")
     ganzoo("sample", "a", "-n", "4", "--code", "label=3", "-o", "three.png")
+    ganzoo("sample", "a", "-n", "4", "--label", "3", "-o", "same.png")
+    assert (tmp_path / "same.png").read_bytes() == (tmp_path / "three.png").read_bytes()
     ganzoo("traverse", "a", "--code", "label")
     assert (tmp_path / "three.png").is_file()
     assert (tmp_path / "a/traverse-label.png").is_file()
