@@ -27,6 +27,11 @@ from machine import machine
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "docs" / "results" / "runs"
+RESTS_ON = (
+    *("metric", "n", "split", "ema", "step", "data", "images", "n_real", "real", "extractor"),
+    *("matched_on", "matched_n", "protocol"),
+)
+"""What is kept of where a score comes from."""
 EVERY_RUN = ("train.keep_checkpoints=1", "train.report_every=25")
 
 
@@ -114,8 +119,24 @@ def summary(job: Job, run: Path) -> dict[str, Any]:
         "precision": environment["precision"],
         "images_per_second": round(statistics.median(rates), 1) if rates else None,
         "versions": environment["versions"],
+        "model": scores["model"],
         "scores": {name: round(score["value"], 5) for name, score in scores["scores"].items()},
+        "standard_errors": {
+            name: round(score["standard_error"], 5)
+            for name, score in scores["scores"].items()
+            if "standard_error" in score
+        },
+        "scored": provenance(scores["scores"]),
     }
+
+
+def provenance(scores: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """On what scores rest, each entry with the names of those that rest on the same."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, score in scores.items():
+        rests_on = {key: score[key] for key in RESTS_ON if score.get(key) is not None}
+        groups.setdefault(json.dumps(rests_on), rests_on | {"scores": []})["scores"].append(name)
+    return list(groups.values())
 
 
 def print_tables(jobs: list[Job], wanted: list[str]) -> None:

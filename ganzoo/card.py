@@ -15,7 +15,7 @@ from ganzoo.comparison import read_scores
 from ganzoo.environment import trained_in
 from ganzoo.errors import UserError, in_one_line
 from ganzoo.export import CARD, PICTURES
-from ganzoo.files import plain_name, whole_file
+from ganzoo.files import plain_name, told_unwritable, whole_file
 from ganzoo.metrics import Score
 from ganzoo.metrics.scorecard import row_of
 from ganzoo.places import local
@@ -110,11 +110,8 @@ def write_card(run: RunFolder, loaded: Loaded) -> None:
     """
     pictures = {name: f"../{name}" for name in PICTURES if (run.path / name).is_file()}
     content, path = model_card(run, loaded, pictures).encode(), run.model / CARD
-    try:
-        with whole_file(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    with told_unwritable(path), whole_file(path) as file:
+        file.write(content)
 
 
 def _scores(run: RunFolder, loaded: Loaded) -> dict[str, Score]:

@@ -10,6 +10,8 @@ from itertools import count
 from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any
 
+from ganzoo.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -19,6 +21,16 @@ PARTIAL = ".partial"
 
 
 _LONGEST = 100
+
+
+@contextmanager
+def told_unwritable(path: Path, hint: str = "Make room or choose another place.") -> Iterator[None]:
+    """Turn an OSError of writing to ``path``, or below it, into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        what = f"cannot write {error.filename or path}: {error.strerror or error}"
+        raise UserError(what, hint=hint) from error
 
 
 def plain_name(text: str) -> str:

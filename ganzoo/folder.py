@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 SETTINGS = "settings.toml"
 ENVIRONMENT = "environment.json"
+SEE_RUNS = "See the runs there are with: ganzoo runs"
 METRICS = "metrics.jsonl"
 EVENTS = "events.jsonl"
 SCORES = "scores.json"
@@ -83,6 +84,13 @@ class RunFolder:
             / f"step-{step:06d}.png"
         )
 
+    def require(self) -> None:
+        """Raise UserError if there is no such folder, or it is no run."""
+        if not self.path.exists():
+            raise UserError(f"{self.path} does not exist", hint=SEE_RUNS)
+        if not self.is_run():
+            raise UserError(f"{self.path} is no run: it has no {self.settings.name}", hint=SEE_RUNS)
+
     def is_run(self) -> bool:
         """Whether this folder holds a run."""
         return self.settings.is_file()
@@ -111,5 +119,5 @@ def find_run(given: str | None) -> RunFolder:
         return runs[0]
     folder = RunFolder(Path(given))
     if not folder.path.exists():
-        raise UserError(f"{given} does not exist", hint="See the runs there are with: ganzoo runs")
+        raise UserError(f"{given} does not exist", hint=SEE_RUNS)
     return folder

@@ -26,6 +26,7 @@ from ganzoo.draw import generator_for
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG
 from ganzoo.exported import build, read_model
+from ganzoo.folder import SEE_RUNS
 from ganzoo.launch import device_type
 from ganzoo.repository import find_model
 from ganzoo.requirements import lacking
@@ -291,7 +292,7 @@ def model_folder(folder: Path) -> Path:
         if (place / CONFIG).is_file():
             return place
     if not folder.exists():
-        raise UserError(f"{folder} does not exist", hint="See the runs there are with: ganzoo runs")
+        raise UserError(f"{folder} does not exist", hint=SEE_RUNS)
     raise UserError(
         f"{folder} holds no exported model",
         hint="It needs a model/ folder; a run writes it with its first checkpoint.",

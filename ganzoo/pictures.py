@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ganzoo.data.scale import to_uint8
-from ganzoo.errors import UserError
-from ganzoo.files import whole_file
+from ganzoo.files import told_unwritable, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -228,11 +227,5 @@ def save_gif(frames: Sequence[Image.Image], path: Path) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        with whole_file(path) as file:
-            yield file
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="free some space or choose another folder, then run the command again",
-        ) from error
+    with told_unwritable(path), whole_file(path) as file:
+        yield file

@@ -139,6 +139,9 @@ class Registry:
         trouble = self.plugins.why_incomplete()
         hints = hints + ([trouble] if trouble else []) or [f"No plugin offers a {noun}."]
         others = [NOUNS[other] for other in HOOKS if other != kind and self.matching(other, name)]
+        kept_out = ", ".join(each.name for each in self.plugins.disabled)
+        if kept_out and not trouble:
+            hints.append(f"Not loaded, by GANZOO_PLUGINS or GANZOO_DISABLE_PLUGINS: {kept_out}.")
         if others:
             hints.insert(0, f"{name} is a {' and a '.join(others)}.")
         raise UserError(

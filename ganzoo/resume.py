@@ -42,8 +42,7 @@ def continue_request(run: RunFolder, asked: Request, registry: Registry) -> Requ
 
     Raises UserError with every difference.
     """
-    if not run.is_run():
-        raise UserError(f"{run.path} is no run: it has no {run.settings.name}")
+    run.require()
     try:
         saved = resolve(registry, None, files=[run.settings])
     except UserError as error:

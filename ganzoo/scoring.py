@@ -9,7 +9,7 @@ from ganzoo.comparison import read_scores_file
 from ganzoo.errors import UserError
 from ganzoo.export import CONFIG
 from ganzoo.exported import read_config
-from ganzoo.files import write_json
+from ganzoo.files import told_unwritable, write_json
 from ganzoo.folder import RunFolder
 from ganzoo.hookspecs import MetricSpec
 from ganzoo.loaded import Loaded, load
@@ -85,10 +85,8 @@ def score_run(
     computed = {name for offer in metrics for name in (offer.name, offer.qualified)}
     computed -= scores.failed.keys()
     document = _laid_over(_read(scores_path), to_json(scores), computed, scores)
-    try:
+    with told_unwritable(scores_path):
         write_json(scores_path, document)
-    except OSError as error:
-        raise UserError(f"cannot write {scores_path}: {error.strerror}") from error
     # A training may have exported others meanwhile.
     if run.is_run() and read_config(run.model / CONFIG).sha256 == loaded.sha256:
         write_card(run, loaded)

@@ -84,6 +84,15 @@ def test_a_plugin_is_chosen_by_any_of_its_names(install, chosen) -> None:
     assert record.reason == f"in GANZOO_DISABLE_PLUGINS={chosen}"
 
 
+def test_who_asks_for_what_a_plugin_offers_that_is_kept_out_is_told(install) -> None:
+    install("acme-gans", "wgan", GOOD, "acme_five")
+    registry = Registry(discover(environ={"GANZOO_DISABLE_PLUGINS": "wgan"}))
+    with pytest.raises(UserError) as caught:
+        registry.find("loss", "wgan")
+    assert caught.value.hint is not None
+    assert "Not loaded, by GANZOO_PLUGINS or GANZOO_DISABLE_PLUGINS: wgan." in caught.value.hint
+
+
 def test_an_empty_choice_leaves_the_host_alone(install) -> None:
     install("acme-gans", "wgan", GOOD, "acme_four")
     plugins = discover(environ={"GANZOO_PLUGINS": ""})

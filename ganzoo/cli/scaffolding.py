@@ -14,6 +14,7 @@ import click
 
 import ganzoo
 from ganzoo.errors import UserError
+from ganzoo.files import told_unwritable
 
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
@@ -77,19 +78,16 @@ def write_package(idea: str, folder: Path) -> list[Path]:
         return text
 
     written = []
-    try:
-        with as_file(files("ganzoo") / "template") as template:
-            for source in sorted(template.rglob("*")):
-                if source.is_dir() or "__pycache__" in source.parts:
-                    continue
-                place = renamed(str(source.relative_to(template)))
-                # A name with a dot at its start would be left out of a built package.
-                target = folder / (".gitignore" if place == "gitignore" else place)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(renamed(source.read_text()))
-                written.append(target)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+    with told_unwritable(folder), as_file(files("ganzoo") / "template") as template:
+        for source in sorted(template.rglob("*")):
+            if source.is_dir() or "__pycache__" in source.parts:
+                continue
+            place = renamed(str(source.relative_to(template)))
+            # A name with a dot at its start would be left out of a built package.
+            target = folder / (".gitignore" if place == "gitignore" else place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(renamed(source.read_text()))
+            written.append(target)
     return written
 
 

@@ -77,7 +77,10 @@ def open_source(settings: DataSettings, registry: Registry, split: str) -> Sourc
     if files:
         return _open_files(settings, files, split)
     if _is_path(name):
-        raise MissingPathError(f"there is no file or folder {name!r}")
+        raise MissingPathError(
+            f"there is no file or folder {name!r}",
+            hint="A path is looked for from the folder that you are in.",
+        )
     return _open_hub(settings, registry, split)
 
 

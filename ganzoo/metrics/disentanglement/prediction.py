@@ -180,7 +180,9 @@ def explicitness(
     For each value of each factor, a logistic regression on all codes tells it from the other
     values; its area under the ROC curve, averaged over the values and then over the factors.
     ``locatello`` scores on a third of the rows that was not fitted, ``infogan_cr`` on what was.
-    A value that is missing where it is fitted or scored does not count. Arguments as for
+    A value that is missing where it is fitted or scored does not count. Values between others of
+    a factor that one code orders are on both sides of it, so that such a code stays well below 1
+    though it knows the factor; codes that tell values apart one by one get 1. Arguments as for
     :func:`sap`.
 
     Raises:

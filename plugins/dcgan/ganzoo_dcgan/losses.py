@@ -47,7 +47,10 @@ class NonSaturating(_TwoPlayers):
     """
 
     def critic(self, pass_: Pass) -> Measured:
-        """Tell real from fake; the best fake's D(G(z)) is reported as ``best_fake``."""
+        """Tell real from fake; the best fake's D(G(z)) is reported as ``best_fake``.
+
+        Several processes report the mean of the best of each.
+        """
         real, fake = _logits(pass_.on_real), _logits(pass_.on_fake)
         loss = softplus(-real).mean() + softplus(fake).mean()
         return Measured(loss, {BEST_FAKE: fake.detach().max().sigmoid()})

@@ -13,7 +13,7 @@ from ganzoo.card import Publication, model_card
 from ganzoo.discovery import invocation
 from ganzoo.errors import UserError, in_one_line
 from ganzoo.export import CARD, CONFIG, PICTURES, WEIGHTS
-from ganzoo.files import whole_file
+from ganzoo.files import told_unwritable, whole_file
 from ganzoo.loaded import load, model_folder
 from ganzoo.repository import FILES, PATIENCE, Repository, files_of, hub, quiet, refusal
 from ganzoo.resume import continuing
@@ -50,12 +50,10 @@ class Parcel:
         """Write the files into a folder that is new or empty. Raises UserError."""
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise UserError(f"{folder} is there already", hint="Name a new or an empty folder.")
-        try:
+        with told_unwritable(folder):
             for name, content in self.files.items():
                 with whole_file(folder / name) as file:
                     file.write(content if isinstance(content, bytes) else content.read_bytes())
-        except OSError as error:
-            raise UserError(f"cannot write {folder}: {error.strerror}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

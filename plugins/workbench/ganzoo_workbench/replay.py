@@ -105,8 +105,7 @@ def prepare(registry: Registry, run: RunFolder, steps: int | None) -> Replay:
 
     Raises UserError where there is nothing to compare with.
     """
-    if not run.is_run():
-        raise UserError(f"{run.path} is no run: it has no {run.settings.name}")
+    run.require()
     kept = checkpoint.all_whole(run.checkpoints)
     if not kept or kept[0].step == 0:
         raise UserError(f"{run.path} has no whole checkpoint to compare with")

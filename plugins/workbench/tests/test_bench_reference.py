@@ -174,3 +174,18 @@ def test_the_reference_trains_by_itself(capsys: pytest.CaptureFixture[str]) -> N
         patch.setattr(sys, "argv", ["reference", "--turns", "2", "--batch-size", "16"])
         reference.main()
     assert "turn 2 " in capsys.readouterr().out
+
+
+def test_scores_that_are_kept_say_what_they_rest_on() -> None:
+    from plan import provenance
+
+    common = {"metric": "samples", "n": 100, "split": None, "ema": False, "note": "x"}
+    scores = {
+        "precision": common | {"value": 0.5},
+        "recall": common | {"value": 0.25},
+        "accuracy": common | {"value": 0.75, "split": "test"},
+    }
+    assert provenance(scores) == [
+        {"metric": "samples", "n": 100, "ema": False, "scores": ["precision", "recall"]},
+        {"metric": "samples", "n": 100, "split": "test", "ema": False, "scores": ["accuracy"]},
+    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganzoo.cli.arguments import complete_runs
-from ganzoo.errors import UserError
+from ganzoo.files import told_unwritable
 
 if TYPE_CHECKING:
     from ganzoo.registry import Registry
@@ -44,16 +44,11 @@ def report_command(registry: Registry, *, runs: tuple[Path, ...], output: Path |
 
     folders = list({path.resolve(): path for path in runs}.values()) or [find_run(None).path]
     path = output or (folders[0] / REPORT if len(folders) == 1 else COMPARISON)
-    try:
+    with told_unwritable(path, "Make room or choose another place with -o."):
         if len(folders) == 1:
             remarks = make(folders[0], registry, path)
         else:
             remarks = make_comparison(folders, registry, path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="Make room or choose another place with -o.",
-        ) from error
     for remark in remarks:
         click.echo(f"note: {remark}", err=True)
     click.echo(path)

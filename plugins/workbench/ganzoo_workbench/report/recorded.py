@@ -86,10 +86,7 @@ def read_run(path: Path) -> RecordedRun:
     Raises UserError if there is no such folder, or it is no run.
     """
     folder = RunFolder(path)
-    if not path.is_dir():
-        raise UserError(f"{path} does not exist", hint="See the runs there are with: ganzoo runs")
-    if not folder.is_run():
-        raise UserError(f"{path} is no run: it has no {folder.settings.name}")
+    folder.require()
     reader = _Reader(path)
     settings = reader.document(tomllib.loads, folder.settings.name)
     if is_deep(settings):
