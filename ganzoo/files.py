@@ -29,8 +29,14 @@ def told_unwritable(path: Path, hint: str = "Make room or choose another place."
     try:
         yield
     except OSError as error:
-        what = f"cannot write {error.filename or path}: {error.strerror or error}"
-        raise UserError(what, hint=hint) from error
+        raise unwritable(path, error, hint) from error
+
+
+def unwritable(path: Path, error: OSError, hint: str) -> UserError:
+    """What to tell the user of an OSError of writing to ``path``, or below it."""
+    # Of a renaming the second name is the file that was to be there.
+    place = error.filename2 or error.filename or path
+    return UserError(f"cannot write {place}: {error.strerror or error}", hint=hint)
 
 
 def plain_name(text: str) -> str:

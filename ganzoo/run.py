@@ -11,8 +11,7 @@ from ganzoo.audience import Audience
 from ganzoo.best import BestCheckpoint, Score
 from ganzoo.data import Data, Streamed, decode, open_stream
 from ganzoo.distributed import together
-from ganzoo.errors import UserError
-from ganzoo.files import whole_file
+from ganzoo.files import unwritable, whole_file
 from ganzoo.folder import RunFolder
 from ganzoo.freed import freed_memory_kept
 from ganzoo.loop import Loop, Outcome
@@ -117,11 +116,9 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         kept = any(RunFolder(path).checkpoints.glob("step-*"))
-        raise UserError(
-            f"cannot write {error.filename or path}: {error.strerror or error}",
-            hint="Make room or choose another place with --out"
-            f"{'; the last checkpoint is whole' if kept else ''}.",
-        ) from error
+        hint = "Make room or choose another place with --out"
+        hint += "; the last checkpoint is whole." if kept else "."
+        raise unwritable(path, error, hint) from error
 
 
 def decode_once(plan: Plan, launch: Launch) -> tuple[Data | Streamed, dict[str, Data | Streamed]]:
