@@ -122,34 +122,16 @@ def traverse_command(
 ) -> None:
     """Move one code while everything else stays: a sheet (PNG) and an animation (GIF)."""
     from ganzoo.files import plain_name
-    from ganzoo.latents import as_float32
     from ganzoo.pictures import save_gif, traversal_frames, traversal_sheet
     from ganzoo.previews import FRAMES, traversals
 
     place, loaded = _load(run, registry)
-    known = {} if loaded.prior is None else loaded.prior.codes
-    if not known:
-        raise UserError(
-            f"{loaded.settings.model.name} has no codes to move",
-            hint=None if loaded.prior is None else "Draw images with: ganzoo sample",
-        )
-    for name in codes:
-        loaded.check_code(name)
-    _refuse_twice(codes)
+    chosen = _codes_to_move(loaded, codes)
+    _check_span(loaded, chosen, span)
     if output is not None and output.suffix.lower() == ".gif":
         raise UserError(
             f"-o {output} names the sheet, and the animation is written beside it",
             hint=f"Name it {output.with_suffix('.png')}: the animation is {output} then.",
-        )
-    if span is not None and not -math.inf < as_float32(span[0]) < as_float32(span[1]) < math.inf:
-        raise UserError(
-            f"--range {span[0]:g} {span[1]:g} goes nowhere: "
-            "A must be less than B, as numbers of 32 bits"
-        )
-    chosen = codes or tuple(known)
-    if span is not None and all(known[name].trained is None for name in chosen):
-        raise UserError(
-            f"--range is for continuous codes: {chosen[0]} takes each of its categories"
         )
     # The names of codes come with the run, which may be anybody's.
     path = _as_png(output) or place.path / f"traverse-{plain_name('-'.join(codes) or 'all')}.png"
@@ -172,6 +154,35 @@ def traverse_command(
             gif = path.with_name(f"{path.stem}-{plain_name(moving.code)}.gif")
         save_gif(traversal_frames(moving, span=loaded.model.image_range), gif)
         click.echo(gif)
+
+
+def _codes_to_move(loaded: Loaded, named: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes that were named, or all. Raises UserError if one is none, or there are none."""
+    known = {} if loaded.prior is None else loaded.prior.codes
+    if not known:
+        raise UserError(
+            f"{loaded.settings.model.name} has no codes to move",
+            hint=None if loaded.prior is None else "Draw images with: ganzoo sample",
+        )
+    for name in named:
+        loaded.check_code(name)
+    _refuse_twice(named)
+    return named or tuple(known)
+
+
+def _check_span(loaded: Loaded, codes: tuple[str, ...], span: tuple[float, float] | None) -> None:
+    """Raise UserError for a range that is none, or that no code can be moved over."""
+    from ganzoo.latents import as_float32
+
+    if span is None:
+        return
+    if not -math.inf < as_float32(span[0]) < as_float32(span[1]) < math.inf:
+        raise UserError(
+            f"--range {span[0]:g} {span[1]:g} goes nowhere: "
+            "A must be less than B, as numbers of 32 bits"
+        )
+    if all(loaded.check_code(name).trained is None for name in codes):
+        raise UserError(f"--range is for continuous codes: {codes[0]} takes each of its categories")
 
 
 @click.command("eval", epilog=RUN_HELP, short_help="Score a trained model.")

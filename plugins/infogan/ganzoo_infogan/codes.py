@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +12,32 @@ from ganzoo.errors import near_miss
 from ganzoo.latents import Code, as_float32
 
 Std = Literal["learned", "fixed"]
+
+
+class _KeptWithin(torch.autograd.Function):
+    """A clamp from beyond whose bounds a gradient may lead back.
+
+    torch's own has none there: once below the floor, a reading that turns wrong could not state a
+    larger deviation, and its error would weigh a hundred times as much for good.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(values)
+        ctx.bounds = low, high
+        return values.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (values,), (low, high), (gradient,) = ctx.saved_tensors, ctx.bounds, gradients
+        # Values move against their gradient.
+        outwards = ((values < low) & (gradient > 0)) | ((values > high) & (gradient < 0))
+        return gradient.masked_fill(outwards, 0), None, None
+
+
+def _kept_within(values: Tensor, low: float, high: float) -> Tensor:
+    kept: Tensor = _KeptWithin.apply(values, low, high)
+    return kept
 
 
 class Categorical(Code):
@@ -57,7 +83,7 @@ class Uniform(Code):
     With a ``fixed`` std of 1 the log-variance is ignored, as in the authors' released MNIST code;
     then L_I can never show positive information (at best ln 2 - 0.919 = -0.226 nats on [-1, 1]). A
     ``learned`` std is kept in ``std_range``: without a floor the likelihood of a deterministic
-    generator has no bound.
+    generator has no bound. Beyond it a gradient may lead back, but not further out.
     """
 
     width = 1
@@ -95,7 +121,7 @@ class Uniform(Code):
             log_std = torch.zeros_like(mean)
         else:
             floor, ceiling = self.std_range
-            log_std = (log_variance / 2).clamp(math.log(floor), math.log(ceiling))
+            log_std = _kept_within(log_variance / 2, math.log(floor), math.log(ceiling))
         return log_std + 0.5 * math.log(2 * math.pi) + 0.5 * ((values - mean) / log_std.exp()) ** 2
 
     def read(self, outputs: Tensor) -> Tensor:
