@@ -77,9 +77,10 @@ def sweep_command(
 
     Every run is one process of `accelerate launch`, whatever this machine's `accelerate config`
     says, with its own folder and log in DIR, by default runs/sweep-<model>-<preset>. All are
-    planned, and their images decoded, before the first one starts. The same command again goes on with what is unfinished; with further seeds or values, or
-    with more --steps for all, it extends the sweep. Exit code 1 if a run failed; the others go on.
-    Ctrl-C (exit code 130) and SIGTERM (143) let every run save and end.
+    planned, and their images decoded, before the first one starts. The same command again goes on
+    with what is unfinished; with further seeds or values, or with more --steps for all, it extends
+    the sweep. Exit code 1 if a run failed; the others go on. Ctrl-C (exit code 130) and SIGTERM
+    (143) let every run save and end.
 
     \b
     Examples:
