@@ -27,7 +27,7 @@ from ganzoo.plugins import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 GROUP = "ganzoo.plugins"
 ONLY = "GANZOO_PLUGINS"
@@ -167,6 +167,19 @@ def words_with(files: Iterable[str]) -> list[str]:
     return ["ganzoo", *(word for file in files for word in ("--plugin", file))]
 
 
+class _FromText(SourceFileLoader):
+    """Compiles a file each time: compiled code is known by the second and the size of its text."""
+
+    digest = ""
+    """Of the text that was compiled last."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Of the file as it is now."""
+        content = self.get_data(self.path)
+        self.digest = _digest(content)
+        return self.source_to_code(content, self.path)
+
+
 def _file_module(file: Path) -> ModuleType:
     name = file.stem
     if not file.is_file():
@@ -186,18 +199,15 @@ def _file_module(file: Path) -> ModuleType:
             f"plugin file {file}: there is a module {name!r} already",
             hint="Give the file a name of its own.",
         )
-    spec = importlib.util.spec_from_file_location(name, file)
+    loader = _FromText(name, str(file.absolute()))
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
     assert spec is not None
-    assert isinstance(spec.loader, SourceFileLoader)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        content = file.read_bytes()
-        setattr(module, _IMPORTED, _digest(content))
-        # Not by the loader itself: it would take compiled code of a file of the same second.
-        code = spec.loader.source_to_code(content, str(file))
         with redirect_stdout(sys.stderr):
-            exec(code, vars(module))  # noqa: S102
+            loader.exec_module(module)
+        setattr(module, _IMPORTED, loader.digest)
     except CONTAINED as error:
         del sys.modules[name]
         if present is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -115,7 +115,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kept = any(RunFolder(path).checkpoints.glob("step-*"))
+        kept = False
+        with suppress(OSError):  # of a name that no folder can have
+            kept = any(RunFolder(path).checkpoints.glob("step-*"))
         hint = "Make room or choose another place with --out"
         hint += "; the last checkpoint is whole." if kept else "."
         raise unwritable(path, error, hint) from error
