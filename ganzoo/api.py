@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelerate import PartialState
+from torch import distributed as dist
 
 from ganzoo.claim import claimed_if_free
 from ganzoo.discovery import discover
@@ -128,7 +128,12 @@ def _train_and_score(task: Task, registry: Registry, *, progress: bool) -> RunFo
 @cache
 def _end_with_the_program() -> None:
     """Take the group of processes apart when the program ends: they may train again before."""
-    atexit.register(PartialState().destroy_process_group)
+    atexit.register(_leave_group)
+
+
+def _leave_group() -> None:
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -113,8 +113,9 @@ class BestCheckpoint(Observer):
             self._best = best
         # The last start may have ended between that checkpoint and its mark.
         self._last = last_record(self.folder.metrics)
-        if run.first_step and read_config(self.folder.model / CONFIG).step == run.first_step:
-            self.saved(run.first_step, self.folder.checkpoints / f"step-{run.first_step:06d}")
+        with suppress(UserError):  # of a model that is not there any more
+            if run.first_step and read_config(self.folder.model / CONFIG).step == run.first_step:
+                self.saved(run.first_step, self.folder.checkpoints / f"step-{run.first_step:06d}")
 
     def reported(self, record: Record) -> None:
         """Remember the figures for a checkpoint of the same turn."""

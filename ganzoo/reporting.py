@@ -89,7 +89,7 @@ def last_record(metrics: Path) -> Record:
     try:
         lines = metrics.read_text(encoding="utf-8").splitlines()
         return dict(json.loads(lines[-1])) if lines else {}
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return {}
 
 
