@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ganzoo.errors import UserError, in_one_line
 from ganzoo.export import CARD, CONFIG, PICTURES, WEIGHTS
 from ganzoo.files import plain_name
-from ganzoo.folder import RUNS, RunFolder, find_run
+from ganzoo.folder import RUNS, SEE_RUNS, RunFolder, find_run
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def refusal(error: Exception, repository: Repository) -> UserError:
         ),
         errors.RepositoryNotFoundError: (
             f"{repository} is neither a folder here nor a model on the Hub that you may read",
-            f"See the runs there are with: ganzoo runs. For a private model: {_LOG_IN}",
+            f"{SEE_RUNS}. For a private model: {_LOG_IN}",
         ),
         errors.RevisionNotFoundError: (
             f"{repository.name} has no branch, tag or commit {repository.revision!r}",

@@ -7,11 +7,15 @@ says what is wrong with them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganzoo.metrics.arrays import as_features
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 NEIGHBOURS = 5
 """k of the neighbourhoods in :func:`neighbourhood_scores`."""
@@ -20,7 +24,7 @@ _ROWS = 1000
 """Rows of a matrix of pairs that are in memory at a time."""
 
 
-def frechet_distance(first: Tensor, second: Tensor) -> float:
+def frechet_distance(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets of features.
 
     |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½), as in Heusel et al. 2017, equation 6. The trace of the
@@ -37,7 +41,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     return float(apart + spread.trace() + other.trace() - 2 * common)
 
 
-def kernel_distance(first: Tensor, second: Tensor) -> float:
+def kernel_distance(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
     """Squared maximum mean discrepancy under the kernel (x·y / d + 1)³, unbiased.
 
     It is the KID of Bińkowski et al. 2018 over all pairs, rather than as a mean over random
@@ -75,7 +79,9 @@ class Neighbourhoods:
     """Share of real images with a generated one in their neighbourhood; about 1 - 2^-k at best."""
 
 
-def neighbourhood_scores(real: Tensor, generated: Tensor, k: int = NEIGHBOURS) -> Neighbourhoods:
+def neighbourhood_scores(
+    real: ArrayLike | Tensor, generated: ArrayLike | Tensor, k: int = NEIGHBOURS
+) -> Neighbourhoods:
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
     The neighbourhood of an image reaches to the ``k``-th nearest other image of its own set. All

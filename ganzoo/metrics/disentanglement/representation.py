@@ -94,7 +94,7 @@ def row_by_row(codes: ArrayLike, factors: ArrayLike) -> tuple[Floats, NDArray[An
     Raises:
         ValueError: they do not belong together, are too few, or hold NaN or infinity.
     """
-    table = as_array(codes).astype(np.float64)
+    table = as_array(codes).astype(np.float64, copy=False)
     values = as_array(factors)
     if table.ndim != 2 or values.ndim != 2 or len(table) != len(values):
         raise ValueError(

@@ -230,7 +230,7 @@ def _drawn(
     width: int | None = None,
 ) -> Floats:
     """Groups of the sampler, (groups, size, D), with D as it was before if ``width`` says so."""
-    codes = as_array(sampler(factor, groups, size, rng)).astype(np.float64)
+    codes = as_array(sampler(factor, groups, size, rng)).astype(np.float64, copy=False)
     if codes.ndim != 3 or codes.shape != (groups, size, width or codes.shape[-1]):
         wanted = f"({groups}, {size}, {'D' if width is None else width})"
         raise ValueError(f"the sampler should give codes {wanted}, and gave {codes.shape}")

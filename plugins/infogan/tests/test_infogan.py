@@ -310,6 +310,7 @@ def test_mnist_best_has_the_papers_networks_and_losses() -> None:
     changed = {key: best[key] for key in best.keys() & paper.keys() if best[key] != paper[key]}
     assert changed == {"model.routing": "joint", "train.steps": 2500}
     assert {key.rpartition(".")[0] for key in best.keys() - paper.keys()} == {"optim.information"}
+    assert best["optim.information.lr"] == paper["optim.generator.lr"]
     assert best["optim.information.decay"] == [1500, 2500]
 
 

@@ -294,18 +294,8 @@ def test_no_run_begins_with_a_plugin_that_is_not_what_the_sweep_was_planned_with
         plugin.write_text(f"{IDEA}\n# another idea\n")
 
     monkeypatch.setattr(workers.LocalWorker, "__init__", edit)
-    words = [
-        "--plugin",
-        str(plugin),
-        "sweep",
-        *DCGAN,
-        "--seeds",
-        "0-1",
-        "--out",
-        "x",
-        "--jobs",
-        "1",
-    ]
+    own = ["--seeds", "0-1", "--out", "x", "--jobs", "1"]
+    words = ["--plugin", str(plugin), "sweep", *DCGAN, *own]
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 1, result.output
     assert "changing_idea.py has been edited since the sweep began" in " ".join(
