@@ -1,12 +1,13 @@
 """InfoGAN on MNIST: ganzoo against a published PyTorch InfoGAN, by turns.
 
     git clone https://github.com/Natsu6767/InfoGAN-PyTorch PEER
-    python benchmarks/peer.py PEER [--threads 1] [--precision fp32|bf16] [--write]
+    python benchmarks/peer.py PEER [--threads 1] [--precision fp32|bf16] [--share-fakes] [--write]
 
 The peer's own training script runs in a thread of its own; each batch that it asks for is one turn.
 One line of it is mended, which current torch refuses: its labels are integers where its loss wants
 floats. Its data are ganzoo's decoded images, so that only training is timed; an epoch never ends,
-so what it does then is not. ``--write`` keeps the result in docs/results/performance/.
+so what it does then is not. It gives one fake batch to both players; ganzoo does so with
+``--share-fakes``. ``--write`` keeps the result in docs/results/performance/.
 """
 
 from __future__ import annotations
@@ -105,9 +106,11 @@ def main() -> None:
     options = parser(__doc__, rounds=11, turns=4)
     options.add_argument("clone", type=Path, help="folder of the peer's repository")
     options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="ganzoo's")
+    options.add_argument("--share-fakes", action="store_true", help="ganzoo as well")
     given = options.parse_args()
     torch.set_num_threads(given.threads)
-    pair = Pair.of(Widths(), [f"train.precision={given.precision}"])
+    shares = str(given.share_fakes).lower()
+    pair = Pair.of(Widths(), [f"train.precision={given.precision}", f"train.share_fakes={shares}"])
     size = pair.trainer.train.batch_size
     peer = Peer(given.clone.resolve(), pair.images, size, given.threads)
     turns = {"ganzoo": pair.turns["ganzoo"], "peer": peer.turn}
@@ -115,6 +118,7 @@ def main() -> None:
     document = {
         "commit": commit(given.clone),
         "batch_size": size,
+        "share_fakes": given.share_fakes,
         "turns_a_window": given.turns,
         "ratio": ratio_of(rounds, "peer", "ganzoo"),
         "images_per_second": images_per_second(rounds, size),
@@ -124,7 +128,8 @@ def main() -> None:
     if not given.json:
         tell_rates(document["images_per_second"])
         print(f"  time of the peer over that of ganzoo: {say(document['ratio'], 3)}")
-    name = f"peer-{pair.device.type}-{given.precision}-{given.threads}"
+    fakes = "-shared" if given.share_fakes else ""
+    name = f"peer-{pair.device.type}-{given.precision}-{given.threads}{fakes}"
     hand_over(name, document, given)
 
 

@@ -1,6 +1,6 @@
 """What was tried to make turns of InfoGAN on MNIST faster, each against the training as it is.
 
-    python benchmarks/variants.py [--threads 1] [--only shared channels_last unfused] [--write]
+    python benchmarks/variants.py [--threads 1] [--only shared channels_last ...] [--write]
     python benchmarks/variants.py --only compiled
 
 ``compiled`` needs a C++ compiler, or Triton on a GPU, and some minutes before its first turn, so it
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from alternation import KINDS, Turn, about, alternate, hand_over, parser, ratio_of, say
+from torch import Tensor, nn
+from torch.nn import functional
 
 from ganzoo.discovery import discover
 from ganzoo.plan import Request
@@ -26,7 +28,20 @@ from ganzoo_workbench.throughput import make_trainer
 if TYPE_CHECKING:
     from ganzoo.training import Trainer
 
-VARIANTS = ("shared", "channels_last", "unfused")
+VARIANTS = ("shared", "channels_last", "folded", "unfused")
+
+
+class Folded(nn.ConvTranspose2d):
+    """An up-convolution as one matrix product and a sum of overlapping patches."""
+
+    def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """(n, in_channels, H, W) to (n, out_channels, 2 H, 2 W): kernel 4, stride 2, padding 1."""
+        height, width = maps.shape[2:]
+        patches = torch.matmul(self.weight.flatten(1).t(), maps.flatten(2))
+        size = (2 * height, 2 * width)
+        images = functional.fold(patches, size, kernel_size=4, padding=1, stride=2)
+        assert self.bias is not None
+        return images + self.bias.view(1, -1, 1, 1)
 
 
 def task_of(settings: list[str]) -> Task:
@@ -36,14 +51,17 @@ def task_of(settings: list[str]) -> Task:
 
 
 def make_variant(name: str, settings: list[str]) -> Trainer:
-    """One fake batch a turn, convolutions by channel, Adam tensor by tensor, or torch.compile."""
+    """One of the variants, ``compiled``, or ``as_it_is``."""
     task = task_of([*settings, "train.share_fakes=true"] if name == "shared" else settings)
-    networks = task.plan.assembly.networks.values()
+    networks = task.plan.assembly.networks
     if name == "channels_last":
-        for network in networks:
+        for network in networks.values():
             network.to(memory_format=torch.channels_last)
+    if name == "folded":
+        *_, last = (m for m in networks["generator"].modules() if isinstance(m, nn.ConvTranspose2d))
+        last.__class__ = Folded
     if name == "compiled":
-        for network in networks:
+        for network in networks.values():
             network.compile()
     trainer = make_trainer(task)
     if name == "unfused":

@@ -22,6 +22,7 @@ SCRIPTS = (
     "overhead",
     "side_by_side",
     "variants",
+    "peer",
     "data",
     "plan",
 )
@@ -135,6 +136,40 @@ def test_streamed_and_decoded_trainings_are_timed_in_turn_each_to_its_end(
     assert found["share"] > 0
     assert found["environment"]["device_name"] == "CPU, 1 thread"
     assert {"torch", "ganzoo"} <= found["environment"]["versions"].keys()
+
+
+def test_a_folded_up_convolution_is_the_same_map() -> None:
+    import torch
+    from torch import nn
+    from variants import Folded
+
+    layer, maps = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1), torch.randn(2, 8, 7, 5)
+    expected = layer(maps)
+    layer.__class__ = Folded
+    assert torch.allclose(layer(maps), expected, atol=1e-6)
+
+
+def test_a_peer_gets_one_batch_a_turn_and_says_why_it_stopped(tmp_path: Path) -> None:
+    import torch
+    from peer import NEVER_SEEN, Peer
+
+    (tmp_path / "train.py").write_text(
+        "from dataloader import get_data\n"
+        "real_label = 1\n"
+        "loader = get_data('MNIST', 4)\n"
+        "picture = next(iter(loader))\n"
+        "for number, (images, _) in enumerate(loader):\n"
+        "    assert real_label + number < 4, f'{number} of {tuple(images.shape)}'\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path])
+        for name in (*NEVER_SEEN, "dataloader"):
+            patch.setitem(sys.modules, name, None)  # put back at the end
+        peer = Peer(tmp_path, torch.zeros(10, 1, 28, 28, dtype=torch.uint8), 4, threads=1)
+        for _ in range(3):
+            peer.turn()
+        with pytest.raises(SystemExit, match=r"AssertionError: 3 of \(4, 1, 28, 28\)"):
+            peer.turn()
 
 
 @pytest.mark.slow
