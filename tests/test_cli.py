@@ -349,6 +349,25 @@ def test_a_file_behind_the_command_is_told_where_it_belongs(run, make_registry) 
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run toy --stepz 3", "no such option '--stepz'. (Did you mean one of: "),
+        ("compare a --sort", "no such option '--sort'"),
+        ("models more", "got unexpected extra argument (more)\nSee: ganzoo models --help\n"),
+        ("--plugins x models", "no such option '--plugins'"),
+        ("compare", "missing argument 'RUN...'\nSee: ganzoo compare --help\n"),
+    ],
+)
+def test_what_click_refuses_is_told_like_every_other_error(
+    run, make_registry, words: str, said: str
+) -> None:
+    refused = run(*words.split(), registry=make_registry({}))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: {said}")
+    assert refused.err.splitlines()[-1].endswith(" --help")
+
+
 def test_a_file_that_fails_ends_the_command(run, tmp_path) -> None:
     file = tmp_path / "dim_idea.py"
     file.write_text("import click\nclick.no_such_thing\n")

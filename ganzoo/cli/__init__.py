@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,9 @@ from ganzoo.plugins import PluginError
 from ganzoo.registry import Registry
 from ganzoo.variables import another_tells
 from ganzoo.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FILES = "ganzoo.plugin_files"
 
@@ -90,24 +94,22 @@ class CommandLine(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read what comes before the command."""
+        with _wrong_use_told_as_ours():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; say where ``--plugin`` belongs if it is among the command's options.
+        """Read the rest, and run the command.
 
         Ctrl-C outside a training, which saves first, ends it with the same exit code.
         """
         try:
-            return super().invoke(ctx)
+            with _wrong_use_told_as_ours():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Aborted!", err=True)
             raise click.exceptions.Exit(128 + signal.SIGINT) from None
-        except click.NoSuchOption as error:
-            command = error.ctx
-            if error.option_name != "--plugin" or command is None or command is ctx:
-                raise
-            raise UserError(
-                "--plugin goes before the command",
-                hint=f"As in: ganzoo --plugin FILE.py {command.info_name} ...",
-            ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section."""
@@ -151,6 +153,25 @@ class CommandLine(click.Group):
                 )
                 registry.plugins.blame(offer.offered_by, "ganzoo_commands", flaw)
         return found
+
+
+@contextmanager
+def _wrong_use_told_as_ours() -> Iterator[None]:
+    """Let what click says of a wrong option or argument look like every other error."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "ganzoo"
+        misplaced = isinstance(error, click.NoSuchOption) and error.option_name == "--plugin"
+        if misplaced and error.ctx is not None and error.ctx.parent is not None:
+            raise UserError(
+                "--plugin goes before the command",
+                hint=f"As in: ganzoo --plugin FILE.py {error.ctx.info_name} ...",
+            ) from error
+        what = error.format_message().rstrip(".")
+        raise UserError(what[:1].lower() + what[1:], hint=f"See: {command} --help") from error
 
 
 def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:

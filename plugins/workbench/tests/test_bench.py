@@ -313,7 +313,7 @@ def test_a_bench_takes_data_and_files_of_settings_as_a_training_does() -> None:
         (["infogn"], "did you mean 'infogan'"),
         (["infogan", "--steps", "0"], "0 is not in the range x>=1"),
         (["infogan", "--set", "train.batch_sizes=3"], "did you mean"),
-        ([], "Missing argument 'NAME'"),
+        ([], "missing argument 'NAME'"),
     ],
 )
 def test_a_bench_that_cannot_be_taken_says_why(arguments: list[str], said: str) -> None:

@@ -347,9 +347,9 @@ def test_a_run_begun_with_other_settings_is_refused_before_anything_starts(prete
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--seeds", "0"], "Say which model to train"),
+        (["--seeds", "0"], "say which model to train"),
         (["dcgn", "--seeds", "0"], "did you mean 'dcgan'?"),
-        (["dcgan"], "Missing option '--seeds'"),
+        (["dcgan"], "missing option '--seeds'"),
         (["dcgan", "--seeds", "9-0"], "9-0 has no seed"),
         (["dcgan", "--seeds", "a"], "'a' is no list of seeds"),
         (["dcgan", "--seeds", "1,1"], "--seeds has 1 twice"),
