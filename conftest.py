@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 # Small networks are slower on several threads than on one, and far slower beside other work.
 torch.set_num_threads(1)
+
+# Programs that tests start inherit a signal that is ignored, as under nohup, and not one that is
+# handled: they are to end by it.
+for _number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from machine import processor
 
 from ganzoo import environment
 from ganzoo.freed import freed_memory_kept
+from ganzoo.kernels import reproducible_kernels
 from ganzoo.stopwatch import synchronise
 from ganzoo_workbench.quartiles import Quartiles
 
@@ -61,11 +62,11 @@ def alternate(
 ) -> list[Round]:
     """Windows of turns of each, ``rounds`` times; every other round in the opposite order.
 
-    Each takes ``warm_up`` turns before. Freed memory is kept for all of them, as in a training of
-    ganzoo.
+    Each takes ``warm_up`` turns before. Freed memory is kept, and kernels are chosen, as in a
+    training of ganzoo.
     """
     timed = []
-    with freed_memory_kept(device):
+    with freed_memory_kept(device), reproducible_kernels():
         for turn in turns.values():
             time_window(turn, warm_up, device)
         for number in range(rounds):

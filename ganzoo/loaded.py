@@ -122,7 +122,7 @@ class Loaded:
         return self.data.name
 
     def draw(self, n: int, seed: int) -> Latents:
-        """``n`` latents that depend on ``seed`` alone."""
+        """``n`` latents that depend on ``seed``, ``n`` and the kind of device alone."""
         if self.prior is None:
             raise UserError(
                 "this model has no prior, so there is nothing to draw",
@@ -132,7 +132,7 @@ class Loaded:
             n, generator=generator_for(self.device, seed, "sample"), device=self.device
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def generate(self, latents: Latents, seed: int = 0) -> Tensor:
         """Images (n, C, H, W) in the model's range; ``seed`` is for models that draw meanwhile."""
         generator = generator_for(self.device, seed, "generate")
@@ -157,7 +157,7 @@ class Loaded:
         }
         return self.generate(self.with_codes(self.draw(n, seed), values), seed)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, images: Tensor) -> dict[str, Tensor] | None:
         """Codes by name, from images (n, C, H, W) in the model's range; None if it reads none.
 

@@ -87,9 +87,11 @@ class Loop:
         self._happened(Event(step, "continued" if continued else "begun"))
         try:
             stopped = self._turns(received)
-        finally:
-            step = self.trainer.step
-            self.audience.tell(step, lambda observer: observer.finished(step))
+        except BaseException:
+            self._finish()  # alone, since other ranks may wait elsewhere
+            raise
+        with together():
+            self._finish()
         stopped = stopped or self._agreement.on(received)  # observers may take seconds as well
         rate = median(self._rates) if self._rates else None
         seconds = time.monotonic() - self._begun
@@ -102,8 +104,7 @@ class Loop:
         self._stopwatch.go_on()
         while trainer.step < settings.steps:
             trainer.turn()
-            self.audience.tell(trainer.step, lambda observer: observer.turned(trainer.step))
-            stopped = self._agreement.on(received)
+            stopped = self._agreement.on(received, self._tell_of_turn())
             if stopped:
                 message = f"{stopped.name}: saving; a second signal ends this at once"
                 details = {"signal": stopped.name}
@@ -262,6 +263,20 @@ class Loop:
             with together():
                 for event in events:
                     self.audience.tell(self.trainer.step, partial(_heard, event=event))
+
+    def _tell_of_turn(self) -> OSError | UserError | None:
+        """Tell every observer; gives what ends the run, for all ranks to raise.
+
+        To ask all of them for it here would make each turn wait for the accelerator.
+        """
+        try:
+            self.audience.tell(self.trainer.step, lambda each: each.turned(self.trainer.step))
+        except (OSError, UserError) as error:
+            return error
+        return None
+
+    def _finish(self) -> None:
+        self.audience.tell(self.trainer.step, lambda each: each.finished(self.trainer.step))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
         """Tell every observer; one of the host's that cannot write ends the run on all ranks."""

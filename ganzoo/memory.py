@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ganzoo.schema import TrainSettings
 
 # torch has a type for it on a GPU alone.
-_FULL = re.compile("out of memory|can't allocate memory")
+_FULL = re.compile("out of memory|can't allocate memory|ALLOC_FAILED")
 
 
 @contextmanager

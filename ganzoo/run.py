@@ -14,6 +14,7 @@ from ganzoo.distributed import together
 from ganzoo.files import unwritable, whole_file
 from ganzoo.folder import RunFolder
 from ganzoo.freed import freed_memory_kept
+from ganzoo.kernels import reproducible_kernels
 from ganzoo.loop import Loop, Outcome
 from ganzoo.peers import told_when_lost
 from ganzoo.reporting import EventsFile, MetricsFile, Observer
@@ -105,6 +106,7 @@ def train(
         writing(folder.path),
         told_when_lost(folder, registry.plugins),
         freed_memory_kept(launch.accelerator.device),
+        reproducible_kernels(),
     ):
         return Loop(run, trainer, audience).run(received)
 

@@ -21,9 +21,14 @@ def whole_number(name: str, text: str, what: str, *, least: int = 0) -> int:
     return int(text)
 
 
-def another_tells() -> bool:
-    """Whether this is one of the processes of a launch of which another one, the first, talks.
+def is_launched() -> bool:
+    """Whether torchrun, which accelerate uses too, started this process.
 
     ``RANK`` alone says little: some clusters set it for whatever runs in them.
     """
-    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def another_tells() -> bool:
+    """Whether this is one of the processes of a launch of which another one, the first, talks."""
+    return is_launched() and os.environ.get("RANK", "0") != "0"

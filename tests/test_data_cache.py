@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ganzoo import UserError
-from ganzoo.data.store import Description, Entry, Slot, cache_folder
+from ganzoo.data.store import Description, Entry, Slot, cache_folder, cache_limit
 
 SHAPE = (1, 64, 64)
 IMAGES = 64
@@ -132,6 +132,11 @@ def test_a_limit_that_is_no_number_is_one_clear_line(
     with pytest.raises(UserError, match=f"GANZOO_CACHE_LIMIT should be .* not '{text}'"):
         write("a")
     assert not cache_folder().exists()
+
+
+def test_without_a_limit_of_ones_own_it_is_20_gibibytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GANZOO_CACHE_LIMIT", raising=False)
+    assert cache_limit() == 20 * 2**30
 
 
 def test_a_failing_decode_removes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

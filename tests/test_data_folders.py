@@ -59,6 +59,18 @@ def test_sub_folders_named_like_splits_are_splits_with_the_same_classes(tmp_path
     assert "train, val" in caught.value.hint
 
 
+@pytest.mark.parametrize("words", ["train+val", "train + validation", "training+dev"])
+def test_splits_are_joined_by_any_of_their_names_and_limited_together(tmp_path, registry, words):
+    for path in ("train/a/1.png", "train/b/2.png", "val/b/3.png", "val/a/4.png"):
+        write(tmp_path / "pets" / path)
+    settings = DataSettings(name=str(tmp_path / "pets"), split=words)
+    joined = open_source(settings, registry, words)
+    assert joined.split == "train+val"
+    assert decode(joined, settings).labels.tolist() == [0, 1, 0, 1]
+    settings = DataSettings(name=str(tmp_path / "pets"), split=words, limit=3)
+    assert len(decode(joined, settings)) == 3
+
+
 def test_images_at_several_depths_get_no_labels_and_a_word_about_it(tmp_path, registry):
     write(tmp_path / "mix" / "a.png")
     write(tmp_path / "mix" / "b" / "c.png")

@@ -17,6 +17,7 @@ from ganzoo import DatasetSpec, UserError, hookimpl
 from ganzoo.data import (
     MissingSplitError,
     Rendered,
+    decode,
     open_source,
 )
 from ganzoo.data.locate import _files_at
@@ -49,11 +50,21 @@ def nothing_useful(split):
     return [1, 2, 3]
 
 
+def halves(split):
+    first = ["train", "test"].index(split) * 2
+    table = {"image": pngs(4)[first : first + 2], "label": [first, first + 1]}
+    return datasets.Dataset.from_dict(table).cast_column("image", datasets.Image())
+
+
 class Offering:
     @staticmethod
     @hookimpl
     def ganzoo_datasets():
         yield DatasetSpec("squares", "squares_module:squares", "grey squares", splits=("train",))
+        yield DatasetSpec("halves", "squares_module:halves", "a table", splits=("train", "test"))
+        yield DatasetSpec(
+            "rounds", "squares_module:squares", "made on demand", splits=("train", "test")
+        )
         yield DatasetSpec("wrong", "squares_module:nothing_useful", "no data set at all")
 
 
@@ -92,7 +103,7 @@ def test_without_network_a_hub_id_fails_at_once_naming_what_there_is(offering, m
     with pytest.raises(UserError, match="'someone/sqares' is no file or folder here") as caught:
         load("someone/sqares", offering)
     assert time.monotonic() - start < 2
-    assert "without it take squares" in caught.value.what
+    assert "without it take halves, rounds, squares" in caught.value.what
     with pytest.raises(UserError, match="did you mean 'squares'"):
         load("sqares", offering)
     assert capfd.readouterr() == ("", "")
@@ -162,6 +173,16 @@ def test_a_plugins_missing_split_names_those_it_has(offering):
     with pytest.raises(MissingSplitError, match="no split 'test'") as caught:
         open_source(DataSettings(name="squares"), offering, "test")
     assert caught.value.splits == ("train",)
+
+
+def test_splits_of_a_plugins_tables_can_be_joined(offering):
+    settings = DataSettings(name="halves", split="test+training")
+    joined = open_source(settings, offering, settings.split)
+    assert joined.split == "test+train"
+    assert decode(joined, settings).labels.tolist() == [2, 3, 0, 1]
+    with pytest.raises(UserError, match="'rounds' are not tables, and cannot be joined") as caught:
+        open_source(DataSettings(name="rounds"), offering, "train+test")
+    assert caught.value.hint == "Choose one: train, test."
 
 
 def test_a_folder_is_no_pattern():

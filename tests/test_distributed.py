@@ -74,18 +74,9 @@ ADVERSARIAL = ["--preset", "mnist-augment", "--set", "loss.augmentation_consiste
 def test_the_command_runs_under_accelerate_launch(
     tmp_path: Path, precision: str, further: list[str]
 ) -> None:
-    arguments = [
-        "run",
-        "infogan",
-        "--steps",
-        "2",
-        "--out",
-        "two",
-        "--set",
-        f"train.precision={precision}",
-    ]
-    arguments += ["--set", "model.generator_dense=[16]", "--set", "model.discriminator_dense=[16]"]
-    arguments += ["--set", "data.limit=256", "--set", "train.batch_size=16", "--json", *further]
+    arguments = ["run", "infogan", "--steps", "2", "--out", "two"]
+    arguments += given([*SMALL, f"train.precision={precision}", "data.limit=256"])
+    arguments += ["--json", *further]
     finished = launched(tmp_path, "-m", "ganzoo", *arguments, port=29532)
     assert finished.returncode == 0, finished.stderr
     environment = json.loads((tmp_path / "two" / "environment.json").read_text())
@@ -141,6 +132,34 @@ def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+FAILING = """
+from ganzoo import UserError, hookimpl
+from ganzoo.reporting import Observer
+
+ganzoo_api = 1
+
+
+class Failing(Observer):
+    def {where}(self, step):
+        raise UserError("the observer cannot go on")
+
+
+@hookimpl
+def ganzoo_observers(run):
+    yield Failing()
+"""
+
+
+@pytest.mark.parametrize("where", ["turned", "finished"])
+def test_an_observer_that_ends_the_run_ends_it_on_every_rank(tmp_path: Path, where: str) -> None:
+    (tmp_path / "failing.py").write_text(FAILING.format(where=where))
+    words = ["--plugin", "failing.py", "run", "dcgan", "--out", "x", *given(SMALL)]
+    ended = launched(tmp_path, "-m", "ganzoo", *words, port=0, GANZOO_PROCESS_TIMEOUT="60")
+    assert ended.returncode != 0
+    assert ended.stderr.count("error: the observer cannot go on") == 1
+    assert "does not answer" not in ended.stderr
+
+
 TWICE = """
 import json, sys
 import ganzoo
@@ -152,7 +171,6 @@ for out in ("one", "two"):
 """
 
 
-@pytest.mark.slow
 def test_two_processes_train_twice_from_python(tmp_path: Path) -> None:
     program = tmp_path / "twice.py"
     program.write_text(TWICE)

@@ -81,6 +81,8 @@ def test_a_time_to_wait_is_a_number_of_seconds(monkeypatch: pytest.MonkeyPatch, 
         launch.process_timeout()
     monkeypatch.setenv("GANZOO_PROCESS_TIMEOUT", "60")
     assert launch.process_timeout().total_seconds() == 60
+    monkeypatch.delenv("GANZOO_PROCESS_TIMEOUT")
+    assert launch.process_timeout().total_seconds() == 1800
 
 
 def test_fp16_and_a_gradient_of_a_gradient_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,12 @@ def test_a_run_leaves_a_folder_with_everything() -> None:
     assert f"ganzoo run --resume {folder}" in result.stdout
 
 
+def test_the_first_picture_comes_with_turn_100() -> None:
+    run("infogan", "--steps", "101", "--out", "x")
+    pictures = sorted(path.name for path in Path("x/images").iterdir())
+    assert pictures == ["step-000100.png", "step-000101.png"]
+
+
 def test_metrics_and_scores_have_their_pinned_form() -> None:
     run("infogan", "--steps", "6", "--out", "x")
     lines = records("x")
@@ -163,8 +169,9 @@ def test_a_training_that_gets_nowhere_is_stopped_if_asked() -> None:
 
 def test_a_folder_of_colour_pictures_takes_the_preset_for_images() -> None:
     photographs(Path("photos"))
-    settings = ["train.batch_size=8", "train.precision=fp32", "data.size=32"]
-    result = run("infogan", "--data", "photos/", "--steps", "1", settings=settings[:2])
+    settings = ["train.batch_size=8", "train.precision=fp32", "model.reader_width=8"]
+    settings += ["model.generator_channels=[16, 8, 4]", "model.discriminator_channels=[4, 8, 16]"]
+    result = run("infogan", "--data", "photos/", "--steps", "1", settings=settings)
     assert "taking preset images" in result.stdout
     assert "images become 32x32" in result.stdout
     saved = Path("runs/infogan-images-0/settings.toml").read_text()
@@ -173,17 +180,24 @@ def test_a_folder_of_colour_pictures_takes_the_preset_for_images() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("kind", "text"),
     [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        (torch.OutOfMemoryError, "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."),
+        (
+            RuntimeError,
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+        ),
+        (
+            RuntimeError,
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        ),
     ],
 )
 def test_memory_that_does_not_suffice_is_told_in_one_line(
-    error: RuntimeError, monkeypatch: pytest.MonkeyPatch
+    kind: type[RuntimeError], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill(_: Trainer) -> None:
-        raise error
+        raise kind(text)
 
     monkeypatch.setattr(Trainer, "turn", fill)
     result = ganzoo("run", "infogan", "--out", "x")

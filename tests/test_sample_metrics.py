@@ -151,6 +151,15 @@ def test_features_may_be_arrays_and_whole_numbers():
     assert neighbourhood_scores(first, second.numpy()) == neighbourhood_scores(*floats)
 
 
+@pytest.mark.parametrize("kind", [torch.half, torch.bfloat16])
+def test_features_in_half_precision_are_scored_in_single(kind):
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, 400, 3, generator=generator).to(kind)
+    floats = first.float(), second.float()
+    for score in (frechet_distance, kernel_distance, neighbourhood_scores):
+        assert score(first, second) == score(*floats)
+
+
 @pytest.mark.parametrize("score", [frechet_distance, kernel_distance, neighbourhood_scores])
 @pytest.mark.parametrize(
     ("spoil", "said"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from small_runs import SMALL, given
 
 from ganzoo.cli import cli
 from ganzoo.version import __version__
@@ -86,14 +87,8 @@ def test_the_package_installs_passes_its_tests_and_trains(tmp_path: Path, cache:
         ["ganzoo", "check", "two-words"],
         ["ganzoo", "run", "two-words", *small, "--out", "run"],
         [
-            "ganzoo",
-            "run",
-            "infogan",
-            "--set",
-            "loss.two-words.weight=0.1",
-            *small,
-            "--out",
-            "other",
+            *("ganzoo", "run", "infogan", "--out", "other", "--steps", "3"),
+            *given([*SMALL, "loss.two-words.weight=0.1"]),
         ],
     ]
     for command in commands:

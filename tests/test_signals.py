@@ -18,6 +18,7 @@ from small_runs import SMALL, given
 
 from ganzoo.checkpoint import newest
 from ganzoo.cli import cli
+from ganzoo.errors import UserError
 from ganzoo.loop import Loop
 from ganzoo.signals import STOPPING, Agreement, stop_signals
 
@@ -73,9 +74,12 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 def told_when_stopped(cwd: Path, number: signal.Signals) -> str:
     """What a run in ``x`` says on standard error when a signal has ended it."""
     process = start(cwd, "dcgan", "--out", "x", "--steps", "100000")
-    wait_for(cwd / "x/metrics.jsonl", process)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=120)
+    try:
+        wait_for(cwd / "x/metrics.jsonl", process)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=120)
+    finally:
+        process.kill()  # one that did not end
     assert process.returncode == 128 + number
     return told
 
@@ -122,12 +126,15 @@ def test_a_second_signal_ends_the_process_in_the_middle_of_a_turn(tmp_path: Path
         *("dcgan", "--out", "x", "--set", "loss.endless.weight=1"),
         plugin="endless.py",
     )
-    wait_for(tmp_path / "waiting", process)
-    process.send_signal(signal.SIGTERM)
-    time.sleep(1)
-    assert process.poll() is None  # it wants to finish the turn
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    try:
+        wait_for(tmp_path / "waiting", process)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert process.poll() is None  # it wants to finish the turn
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()  # one that did not end
     assert process.returncode == -signal.SIGTERM  # which a shell calls 143
 
 
@@ -174,6 +181,25 @@ def test_the_echo_of_a_launcher_is_no_second_signal(monkeypatch: pytest.MonkeyPa
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
         assert received == [signal.SIGINT]
+
+
+def test_a_signal_later_than_the_echo_of_a_launcher_is_the_systems(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    monkeypatch.setattr("ganzoo.signals.ECHO", 0.0)
+    raised: list[int] = []
+    with stop_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr(signal, "raise_signal", raised.append)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert raised == [signal.SIGTERM]
+
+
+def test_a_failure_of_one_rank_comes_before_a_signal() -> None:
+    with pytest.raises(UserError, match="the observer cannot go on"):
+        Agreement(processes=1).on([signal.SIGTERM], UserError("the observer cannot go on"))
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_runs import SMALL, given
 
 SOURCE = Path(__file__).parent / "third_party"
 
@@ -58,13 +59,7 @@ def test_it_is_listed_with_its_package_and_version(installed: Path, tmp_path: Pa
 def test_its_loss_and_data_serve_a_model_of_another_package(
     installed: Path, tmp_path: Path
 ) -> None:
-    settings = [
-        "model.generator_dense=[16]",
-        "model.discriminator_dense=[16]",
-        "train.batch_size=16",
-    ]
-    settings += ["loss.total_variation.weight=0.1"]
-    given = [word for setting in settings for word in ("--set", setting)]
+    settings = [*SMALL, "loss.total_variation.weight=0.1"]
     finished = ganzoo(
         installed,
         tmp_path,
@@ -76,7 +71,7 @@ def test_its_loss_and_data_serve_a_model_of_another_package(
         "3",
         "--out",
         "x",
-        *given,
+        *given(settings),
     )
     assert finished.returncode == 0, finished.stderr
     last = json.loads((tmp_path / "x/metrics.jsonl").read_text().splitlines()[-1])

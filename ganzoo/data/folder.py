@@ -13,7 +13,7 @@ import datasets
 from ganzoo.data.columns import Rows
 from ganzoo.data.convert import SUFFIXES
 from ganzoo.data.source import Source
-from ganzoo.data.splits import find_split, is_split
+from ganzoo.data.splits import find_splits, is_split
 from ganzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def open_image_folder(name: str, folder: Path, images: Sequence[Path], split: st
     sub-folders, of which there are at least two, these are classes. Otherwise there are no labels.
     """
     splits = _splits(images)
-    split = find_split(name, split, splits)
-    files, below = zip(*splits[split], strict=True)
+    found = find_splits(name, split, splits)
+    files, below = zip(*(image for each in found for image in splits[each]), strict=True)
     parents = {
         inner.parts[0] if len(inner.parts) > 1 else ""
         for part in splits.values()
@@ -63,7 +63,7 @@ def open_image_folder(name: str, folder: Path, images: Sequence[Path], split: st
         raise UserError(f"{name!r}: the name of a file is not UTF-8: {error.object!r}") from error
     rows = Rows(table, "image", None if classes is None else "label", folder)
     fingerprint = state_of(classes, folder, files)
-    return Source(name, split, rows, classes, fingerprint, tuple(notes))
+    return Source(name, "+".join(found), rows, classes, fingerprint, tuple(notes))
 
 
 def _walk(folder: Path) -> Iterator[Path]:

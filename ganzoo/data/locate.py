@@ -19,7 +19,7 @@ from ganzoo.data.folder import list_files, only_images, open_image_folder, state
 from ganzoo.data.hub import OfflineError, caches, load_hub, load_local, load_saved
 from ganzoo.data.shards import Shards, features_of
 from ganzoo.data.source import ImageSource, Source
-from ganzoo.data.splits import find_split, find_splits, is_split, same_split
+from ganzoo.data.splits import find_splits, is_split, same_split
 from ganzoo.errors import OfferError, UserError, did_you_mean
 from ganzoo.places import local
 
@@ -95,11 +95,18 @@ def _files_at(path: Path) -> list[Path]:
 
 def _open_offered(settings: DataSettings, registry: Registry, split: str) -> Source:
     offer = registry.find("dataset", settings.name)
+    found = [split]
     if offer.spec.splits:  # without any, it only says where its images are to be had
-        split = find_split(settings.name, split, offer.spec.splits)
-    content = registry.load(offer)(split)
-    if isinstance(content, datasets.Dataset):
-        return _tabular(settings, {split: content}, split)
+        found = find_splits(settings.name, split, offer.spec.splits)
+    contents = {each: registry.load(offer)(each) for each in found}
+    if all(isinstance(each, datasets.Dataset) for each in contents.values()):
+        return _tabular(settings, contents, "+".join(found))
+    if len(contents) > 1:
+        raise UserError(
+            f"the splits of {settings.name!r} are not tables, and cannot be joined to {split!r}",
+            hint=f"Choose one: {', '.join(offer.spec.splits)}.",
+        )
+    split, content = contents.popitem()
     if not isinstance(content, ImageSource):
         raise OfferError(
             offer.offered_by,

@@ -70,15 +70,15 @@ def find_splits(name: str, wanted: str, splits: Iterable[str]) -> list[str]:
 
 def share_a_split(one: str, other: str) -> bool:
     """Whether two names of splits, each joined of several perhaps, have one in common."""
-    return any(
-        same_split(part.strip(), another.strip())
-        for part in one.split("+")
-        for another in other.split("+")
-    )
+    return bool({*_meant(one)} & {*_meant(other)})
 
 
 def same_split(one: str, other: str) -> bool:
-    """Whether two names mean the same split, as ``val`` and ``validation`` do."""
-    return one == other or (
-        is_split(one) and _MEANINGS[one.lower()] == _MEANINGS.get(other.lower())
-    )
+    """Whether two names mean the same split, as ``val`` and ``validation`` do, or the same join."""
+    return _meant(one) == _meant(other)
+
+
+def _meant(name: str) -> list[str]:
+    """What each of the splits that a name joins is called by everybody who means it."""
+    parts = [part.strip() for part in name.split("+")]
+    return [_MEANINGS.get(part.lower(), part) for part in parts]

@@ -21,7 +21,7 @@ def as_array(values: ArrayLike | Tensor) -> NDArray[Any]:
 
 
 def as_features(*sets: ArrayLike | Tensor, least: int) -> list[Tensor]:
-    """Features (n, d) of several sets as tensors; integers become float64.
+    """Features (n, d) of several sets as tensors; half precision becomes float32, integers float64.
 
     Raises:
         ValueError: one is no table, has fewer than ``least`` rows, or holds NaN or infinity, or
@@ -29,6 +29,7 @@ def as_features(*sets: ArrayLike | Tensor, least: int) -> list[Tensor]:
     """
     tables = [torch.as_tensor(each).detach() for each in sets]
     tables = [each if each.is_floating_point() else each.double() for each in tables]
+    tables = [each.float() if each.dtype.itemsize < 4 else each for each in tables]
     for table in tables:
         if table.dim() != 2 or len(table) < least:
             raise ValueError(

@@ -96,8 +96,8 @@ def neighbourhood_scores(
     # Distances are differences of large numbers if the features lie far from 0.
     real, generated = real - real.mean(0), generated - real.mean(0)
     reach, other_reach = _reach(real, k), _reach(generated, k)
-    inside, covered = torch.zeros(len(generated)), torch.zeros(len(real), dtype=torch.bool)
-    recalled = torch.zeros(len(real), dtype=torch.bool)
+    inside = torch.zeros(len(generated), device=real.device)
+    covered, recalled = torch.zeros(2, len(real), dtype=torch.bool, device=real.device)
     for start in range(0, len(generated), _ROWS):
         rows = slice(start, start + _ROWS)
         apart = torch.cdist(generated[rows], real)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.assembly import Assembly, assemble
+from ganzoo.bits import same_bits
 from ganzoo.data import Feed, normalise
 from ganzoo.draw import Draw
 from ganzoo.loss import Measured
@@ -204,11 +205,5 @@ def unequal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]
     return [
         name
         for name in {**one, **other}
-        if name not in one or name not in other or not _same(one[name], other[name])
+        if name not in one or name not in other or not same_bits(one[name], other[name])
     ]
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    return torch.equal(one, other) or torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)

@@ -258,7 +258,7 @@ def information(loaded: Loaded, budget: int) -> dict[str, Score]:
                 values, code = latents.parts[name], prior.codes[name]
                 if not values.is_floating_point():
                     discrete.add(name)
-                found = code.nll(outputs[name].float(), values).double().cpu()
+                found = code.nll(outputs[name].float(), values).cpu().double()
                 nll.setdefault(name, []).append(found)
     if not nll:
         raise NotApplicable(OTHER_CODES)

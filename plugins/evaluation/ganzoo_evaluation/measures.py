@@ -77,7 +77,7 @@ class _Moments:
 
 
 def _moments(ink: Tensor) -> _Moments:
-    ink = ink[:, 0].double().cpu()
+    ink = ink[:, 0].cpu().double()
     y, x = (torch.arange(side, dtype=torch.double) for side in ink.shape[1:])
     mass = ink.sum((1, 2)).clamp(min=1e-9)
     middle_x, middle_y = (ink.sum(1) @ x) / mass, (ink.sum(2) @ y) / mass
@@ -105,7 +105,7 @@ def figure(images: Tensor) -> Tensor:
 
 def brightness(images: Tensor) -> Floats:
     """Mean of all channels and pixels, (n,) from 0 to 1."""
-    mean: Floats = as_unit(images).double().mean((1, 2, 3)).cpu().numpy()
+    mean: Floats = as_unit(images).cpu().double().mean((1, 2, 3)).numpy()
     return mean
 
 
@@ -138,5 +138,5 @@ def aspect(images: Tensor) -> Floats:
 
 def ink_mass(images: Tensor) -> Floats:
     """Sum of the brightness of images (n, 1, H, W), in fully inked pixels: (n,)."""
-    mass: Floats = as_unit(images).double().sum((1, 2, 3)).cpu().numpy()
+    mass: Floats = as_unit(images).cpu().double().sum((1, 2, 3)).numpy()
     return mass

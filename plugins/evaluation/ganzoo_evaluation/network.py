@@ -72,7 +72,8 @@ def make_network(
 ) -> SmallNetwork:
     """A fresh network whose weights depend on ``seed`` alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed those of GPUs as well, which nobody puts back.
+        torch.default_generator.manual_seed(seed)
         return SmallNetwork(shape, outputs).to(device)
 
 

@@ -29,6 +29,9 @@ Reach = Annotated[float, Ge(0)]
 ROUNDS = 3
 """Rounds of balancing; more of them change the targets by less than the noise of a batch."""
 
+SLOPE_SCALE = 2.0**12
+"""Without it slopes of readings that are sure vanish in fp16; much more overflows for others."""
+
 LEAST_USE = torch.finfo(torch.float32).tiny
 """Share of a batch below which an unused category is not pulled harder."""
 
@@ -145,7 +148,8 @@ class AugmentationConsistency(Loss):
 
     def adversarial(self, views: Tensor, loss: Tensor) -> Tensor:
         """The views (n, C, H, W), each moved by ``perturb`` to where ``loss`` grows the fastest."""
-        slope = torch.autograd.grad(loss, views, retain_graph=True)[0].flatten(1)
+        # Only its direction counts.
+        slope = torch.autograd.grad(SLOPE_SCALE * loss, views, retain_graph=True)[0].flatten(1)
         low, high = self.image_range
         change: Tensor = self.config.perturb * (high - low) * normalize(slope, dim=1)
         return views.detach() + change.view_as(views)

@@ -217,6 +217,19 @@ def test_an_adversarial_view_is_as_far_as_was_set_and_costs_more_than_a_random_o
     assert cost(moved) > cost(views.detach() + 0.5 * span * random)
 
 
+def test_views_are_moved_by_the_slope_of_sure_readings_in_fp16_too() -> None:
+    loss, model = make(perturb=0.5)
+    generator = torch.Generator().manual_seed(0)
+    views = torch.rand(8, 1, 8, 8, generator=generator).requires_grad_()
+    weights = torch.randn(views.shape, generator=generator)
+    # What differentiates it has the type of its input; the least number of fp16 is 6e-8.
+    sure = 1e-8 * (weights * views.half().float()).sum()
+    moved = loss.adversarial(views, sure) - views.detach()
+    span = model.image_range[1] - model.image_range[0]
+    expected = 0.5 * span * normalize(weights.flatten(1), dim=1).view_as(views)
+    assert torch.allclose(moved, expected, atol=1e-2)
+
+
 def test_adversarial_views_begin_in_the_turn_that_the_setting_names_and_add_to_the_term() -> None:
     still = {"rotate": 0, "scale": 0, "shear": 0, "shift": 0}
     two = {"kind": "categorical(4)", "style": "categorical(3)"}

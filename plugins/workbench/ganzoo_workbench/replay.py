@@ -10,6 +10,7 @@ from accelerate.utils import gather_object
 
 from ganzoo import checkpoint, environment
 from ganzoo.errors import UserError
+from ganzoo.kernels import reproducible_kernels
 from ganzoo.launch import launch
 from ganzoo.plan import Request, make_plan
 from ganzoo.resume import lacking_plugins
@@ -86,12 +87,13 @@ class Replay:
             checkpoint.restore(trainer, self.start)
         reported, rollbacks = _reported(self.run.metrics), _rollbacks(self.run.events)
         trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
-        while trainer.step < self.last:
-            trainer.turn()
-            if trainer.step in reported:
-                trainer.collect()  # a report ends the window whose sums a checkpoint holds
-            # From here on the run had lower rates, having come back from a later turn.
-            trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
+        with reproducible_kernels():
+            while trainer.step < self.last:
+                trainer.turn()
+                if trainer.step in reported:
+                    trainer.collect()  # a report ends the window whose sums a checkpoint holds
+                # From here on the run had lower rates, having come back from a later turn.
+                trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
         lines = differences(expected, trainer.state_dict()) if rank == 0 else []
         if is_alike:
             own = differences(expected_own, trainer.rank_state_dict())

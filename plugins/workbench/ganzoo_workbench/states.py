@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from ganzoo.bits import same_bits
 
 
 def differences(one: Any, other: Any) -> list[str]:
@@ -43,11 +44,7 @@ def _difference(one: Any, other: Any) -> str | None:
     one, other = one.detach().cpu(), other.detach().cpu()
     if one.dtype != other.dtype or one.shape != other.shape:
         return f"{one.dtype} {tuple(one.shape)}, then {other.dtype} {tuple(other.shape)}"
-    if torch.equal(_bytes(one), _bytes(other)):
+    if same_bits(one, other):
         return None
     apart = (one.double() - other.double()).abs()
     return f"by {apart.max():.3g} at most, in {int((apart != 0).sum())} of {one.numel()} elements"
-
-
-def _bytes(tensor: Tensor) -> Tensor:
-    return tensor.contiguous().reshape(-1).view(torch.uint8)

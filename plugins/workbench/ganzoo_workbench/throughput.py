@@ -11,6 +11,7 @@ from accelerate.utils import broadcast_object_list
 
 from ganzoo.draw import generator_for
 from ganzoo.freed import freed_memory_kept
+from ganzoo.kernels import reproducible_kernels
 from ganzoo.run import decode_once
 from ganzoo.stopwatch import synchronise
 from ganzoo.training import Trainer
@@ -97,7 +98,7 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     forget_peak(accelerator.device)
     flop = _count(trainer, period)
     peak = fastest(precision, accelerator.device)
-    with freed_memory_kept(accelerator.device):
+    with freed_memory_kept(accelerator.device), reproducible_kernels():
         each = _warm_up(trainer)
         memory = peak_memory(accelerator.device)
         names = dict.fromkeys(("fp32", peak))

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserType, Locator, Page
 
-pytest.importorskip("gradio", reason="the page needs the extra explore")
 playwright = pytest.importorskip("playwright.sync_api", reason="a browser needs the extra browser")
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.slow,
+    # Asked without importing it, which takes seconds.
+    pytest.mark.skipif(not find_spec("gradio"), reason="the page needs the extra explore"),
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}"),
 ]
 QUIET = [

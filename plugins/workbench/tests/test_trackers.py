@@ -331,8 +331,9 @@ def test_a_strangers_word_on_trackers_is_not_taken(tmp_path: Path, content: str)
 @pytest.mark.slow
 @needs_tensorboard
 def test_python_tells_trackers_the_scores_too() -> None:
-    small = {"data.limit": 200, "train.batch_size": 16, "train.trackers": ["tensorboard"]}
-    ganzoo.train("infogan", steps=1, out="x", settings=small, progress=False)
+    small = dict(setting.split("=", 1) for setting in SMALL)
+    settings = small | {"train.trackers": ["tensorboard"]}
+    ganzoo.train("infogan", steps=1, out="x", settings=settings, progress=False)
     assert [tag for tag in told().Tags()["scalars"] if tag.startswith("scores/")]
 
 

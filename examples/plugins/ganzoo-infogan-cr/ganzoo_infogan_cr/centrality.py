@@ -126,4 +126,4 @@ class GroupSampler:
             raise UserError(
                 f"{self.reader.settings.model.name} does not read {', '.join(unread)} from images"
             )
-        return torch.stack([read[name].double() for name in self.reader.prior.codes], dim=1)
+        return torch.stack([read[name].cpu().double() for name in self.reader.prior.codes], dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from ganzoo.errors import UserError
 from ganzoo.run import writing
 from ganzoo.scoring import quick_metrics
 from ganzoo.signals import stop_signals
+from ganzoo.variables import is_launched
 from ganzoo_workbench.sweep.another import Another
 from ganzoo_workbench.sweep.folder import Entry, Sweep, SweepFolder
 from ganzoo_workbench.sweep.grid import STEPS
@@ -191,7 +191,7 @@ def prepare(
 
     ``options`` are shown again where the command is.
     """
-    if "RANK" in os.environ:
+    if is_launched():
         raise UserError(
             "ganzoo sweep starts its own processes", hint="Start it without a launcher."
         )
