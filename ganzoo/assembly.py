@@ -14,6 +14,7 @@ from ganzoo.draw import mix
 from ganzoo.errors import SettingsError, UserError, did_you_mean
 from ganzoo.loss import Loss, Term, check_needs, fit
 from ganzoo.model import Context, DataInfo, Model, Phase
+from ganzoo.plugins import one_line
 from ganzoo.schema import OptimSettings
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
     if settings.prior is not None:
         prior = settings.prior.factory(settings.prior.config, context)
     context = replace(context, prior=prior)
-    model: Model = settings.model.factory(settings.model.config, context)
-    phases = tuple(model.phases())
-    networks = model.networks()
+    model, phases, networks = _build_model(settings, context)
     if isinstance(prior, nn.Module):
         networks["prior"] = prior
     # Before a loss is built, since it may rely on what it needs.
@@ -98,6 +97,21 @@ def _assemble(settings: Settings, data: DataInfo) -> Assembly:
         )
     optim = _optimisers(settings.told_of_optimisers(), phases)
     return Assembly(data, prior, model, losses, networks, phases, terms, optim)
+
+
+def _build_model(
+    settings: Settings, context: Context
+) -> tuple[Model, tuple[Phase, ...], dict[str, nn.Module]]:
+    try:
+        model: Model = settings.model.factory(settings.model.config, context)
+        return model, tuple(model.phases()), model.networks()
+    except (AttributeError, TypeError) as error:
+        if context.prior is not None:
+            raise
+        raise UserError(
+            f"{settings.model.name} cannot be built without a prior: {one_line(error)}",
+            hint="Set one with --set prior.name=NAME (see: ganzoo priors).",
+        ) from error
 
 
 def _refuse_twins(

@@ -107,9 +107,13 @@ class BestCheckpoint(Observer):
         self._best: Best | None = None
 
     def started(self, run: Run) -> None:
-        """Take up the mark of a run that continues, unless it is of a turn yet to come again."""
+        """Take up the mark of a run that continues.
+
+        One of a turn that is yet to come again, or by another figure, counts no more.
+        """
         best = best_of(self.folder.checkpoints)
-        if best is not None and best.step <= run.first_step:
+        same = best is not None and best.figure == self.score.figure
+        if best is not None and same and best.step <= run.first_step:
             self._best = best
         # The last start may have ended between that checkpoint and its mark.
         self._last = last_record(self.folder.metrics)

@@ -28,6 +28,7 @@ _VERSIONS = ("torch", "torchvision", "accelerate", "datasets", "numpy")
 _DECISIVE = {
     "world_size": "processes",
     "device_name": "device",
+    "cuda": "CUDA and cuDNN",
     "instructions": "instructions of the CPU",
     "precision": "precision",
     "system": "system",
@@ -52,6 +53,7 @@ def present(
         "world_size": launch.accelerator.num_processes,
         "device": launch.accelerator.device.type,
         "device_name": launch.describe_device(),
+        **({"cuda": _cuda()} if launch.accelerator.device.type == "cuda" else {}),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "precision": launch.precision,
         "precision_from": launch.why,
@@ -99,7 +101,7 @@ def trained_in(path: Path, first: int, last: int) -> list[dict[str, Any]]:
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What may give other bits: ``torch was 2.13.0, here it is 2.14.0``, one line each."""
     before, after = then["versions"], now["versions"]
-    pairs = [(name, then[key], now[key]) for key, name in _DECISIVE.items() if key in then]
+    pairs = [(name, then[key], now.get(key)) for key, name in _DECISIVE.items() if key in then]
     # A file that was given then or is given now alone tells as much as one that was changed.
     names = [*after, *(name for name in before if name not in after)]
     pairs += [
@@ -137,6 +139,11 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 def _say(value: Any) -> str:
     return "not there" if value is None else str(value)
+
+
+def _cuda() -> str:
+    """What torch was built for: several builds of one version differ in it alone."""
+    return f"{torch.version.cuda}, {torch.backends.cudnn.version()}"  # type: ignore[no-untyped-call]
 
 
 def _version(distribution: str) -> str | None:

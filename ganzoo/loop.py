@@ -33,11 +33,16 @@ if TYPE_CHECKING:
     from ganzoo.checkpoint import Checkpoint
     from ganzoo.reporting import Observer, Record
     from ganzoo.run import Run
+    from ganzoo.schema import TrainSettings
     from ganzoo.signals import Received
     from ganzoo.training import Trainer
 
-FIRST_PICTURE = 100
-"""The first picture comes after this many turns, or earlier if ``train.images_every`` is less."""
+_FIRST_PICTURE = 100
+
+
+def first_picture(settings: TrainSettings) -> int:
+    """The turn after which the first picture comes, which nobody should have to wait for."""
+    return min(_FIRST_PICTURE, settings.images_every, settings.steps)
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,7 @@ class Loop:
             return
         if reports:
             self._report()
-        first_picture = min(FIRST_PICTURE, settings.images_every)
-        if step % settings.images_every == 0 or last or step == first_picture:
+        if step % settings.images_every == 0 or last or step == first_picture(settings):
             self._picture()
         if last:
             self._animate()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
-from ganzoo.errors import SettingsError, did_you_mean
+from ganzoo.errors import SettingsError, UserError, did_you_mean
 from ganzoo.model import Context, Pass, Phase
 from ganzoo.schema import Window, share_of
 
@@ -97,6 +97,25 @@ class Term:
     phase_every: int = 1
     """Of the phase, which is itself due in every n-th turn only."""
 
+    def measure(self, pass_: Pass) -> Measured:
+        """The value, without the weight, and the further figures.
+
+        Raises:
+            UserError: the value is no scalar tensor.
+        """
+        found = self.function(pass_)
+        measured = found if isinstance(found, Measured) else Measured(found, {})
+        value: Any = measured.value
+        if not isinstance(value, Tensor) or value.dim():
+            is_tensor = isinstance(value, Tensor)
+            what = f"of shape {tuple(value.shape)}" if is_tensor else f"a {type(value).__name__}"
+            raise UserError(
+                f"loss.{self.loss}: its term of the phase {self.phase} is {what}, not a tensor of "
+                "one number",
+                hint="See what else it breaks with: ganzoo check",
+            )
+        return measured
+
     def weight_at(self, step: int) -> float:
         """The weight in turn ``step``; 0 means that the term is not computed.
 
@@ -117,6 +136,7 @@ def check_needs(losses: Mapping[str, type[Loss]], networks: Collection[str]) -> 
     there = ", ".join(networks)
     problems = [
         f"loss.{name}: needs a network {network!r}; this model has {there}"
+        f"{did_you_mean(network, networks)}"
         for name, loss in losses.items()
         for network in loss.needs
         if network not in networks
@@ -157,9 +177,10 @@ def _misfits(
     names = [phase.name for phase in phases]
     for name, functions in terms.items():
         if not set(functions) & set(names):
+            misses = "".join(did_you_mean(phase, names) for phase in functions)
             yield (
                 f"loss.{name}: belongs to the phase {' or '.join(functions)}; "
-                f"this model has {', '.join(names)}"
+                f"this model has {', '.join(names)}{misses}"
             )
         weight = weights[name].weight
         for phase in weight if isinstance(weight, dict) else ():

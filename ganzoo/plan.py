@@ -11,7 +11,7 @@ from ganzoo.assembly import Assembly, assemble
 from ganzoo.best import Score
 from ganzoo.data import ImageSource, NativeShape, Source, check_rendered, open_source
 from ganzoo.errors import UserError
-from ganzoo.model import DataInfo
+from ganzoo.model import DataInfo, Model
 from ganzoo.places import shareable
 from ganzoo.settings import Assignment, Settings, resolve
 
@@ -85,11 +85,22 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     infos = {name: _describe_data(settings.further[name], each) for name, each in further.items()}
     info = replace(_describe_data(settings.data, source), further=infos)
     assembly = assemble(settings, info)
+    notes += _idle_settings(settings, assembly.model)
     if settings.train.keep_best:
         Score.parse(settings.train.keep_best).check_loss(assembly)
     # What a phase takes over from another is written down as well, so that it stays as it is.
     settings = replace(settings, optim={name: assembly.optim[name] for name in settings.optim})
     return Plan(settings, source, assembly, further, tuple(notes))
+
+
+def _idle_settings(settings: Settings, model: Model) -> list[str]:
+    """A sentence for each setting that the model does nothing with, though it was asked for."""
+    notes = []
+    if settings.train.share_fakes and type(model).share is Model.share:
+        notes.append("train.share_fakes changes nothing: the phases of this model share nothing")
+    if settings.train.stuck_after and type(model).stuck is Model.stuck:
+        notes.append("train.stuck_after stops nothing: this model does not say when it is stuck")
+    return notes
 
 
 def _check_rendered(settings: Settings, source: Source, registry: Registry) -> None:

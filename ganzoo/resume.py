@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ganzoo.registry import Registry
 
 _MAY_DIFFER = re.compile(
-    r"train\.(steps|trackers|images_every|checkpoint_every|keep_checkpoints"
+    r"train\.(steps|trackers|images_every|checkpoint_every|keep_checkpoints|keep_best"
     r"|stuck_after|on_divergence|rollbacks)|data\.(.+\.)?workers|preset"
 )
 """What a continued run may change: when it ends, what is kept, who is told. No turn depends on it.

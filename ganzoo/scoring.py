@@ -118,8 +118,9 @@ def _laid_over(
     }
     if not kept:
         return new
+    settled = computed | new["scores"].keys()
     why = {
-        reasons: {name: text for name, text in told.items() if name not in computed}
+        reasons: {name: text for name, text in told.items() if name not in settled}
         for reasons in ("absent", "failed")
         if isinstance(told := old.get(reasons), dict)
     }

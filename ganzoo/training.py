@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from ganzoo.data import Data, Feed, Streamed, normalise
 from ganzoo.distributed import synchronise_batchnorm, unreached
 from ganzoo.draw import Draw, mix
-from ganzoo.loss import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,11 +167,9 @@ class Trainer:
         pass_ = phase.forward(self.nets, batch, draw, shared)
         values = []
         for term, weight in due:
-            value = term.function(pass_)
-            if isinstance(value, Measured):
-                value, report = value
-                for name, figure in report.items():
-                    self._note(name, figure)
+            value, report = term.measure(pass_)
+            for name, figure in report.items():
+                self._note(name, figure)
             self._note(f"loss/{phase.name}/{term.loss}", value.detach())
             values.append(value if weight == 1 else weight * value)
         optimiser = self.optimisers[phase.trains]

@@ -129,6 +129,16 @@ def test_a_resumed_run_knows_its_best(tmp_path: Path) -> None:
     assert kept(tmp_path) == [2, 6]
 
 
+def test_a_resumed_run_may_be_told_another_figure(tmp_path: Path) -> None:
+    run(scripted(5.0, 7.0, 1.0, steps=2), tmp_path)
+    mark = tmp_path / "checkpoints/best.json"
+    mark.write_text(mark.read_text().replace("loss/fit/scripted", "loss/fit/another"))
+    continue_run(scripted(5.0, 7.0, 1.0), tmp_path)
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    assert (best.step, best.figure, best.value) == (2, "loss/fit/scripted", 7.0)
+
+
 def test_a_run_that_ended_before_it_marked_its_best_marks_it_when_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

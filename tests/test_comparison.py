@@ -322,6 +322,18 @@ def test_a_run_that_is_not_there_or_stands_alone_is_an_error(make_run):
         assert "one run cannot be compared" in done.stderr
 
 
+def test_what_is_no_run_is_not_told_to_be_scored(make_run):
+    run = make_run("a", mig=0.1)
+    (run.parent / "logs").mkdir()
+    (run.parent / "sweep.toml").write_text("")
+    done = said("a", "logs", "sweep.toml")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        "error: logs is no run: see the runs there are with: ganzoo runs",
+        "sweep.toml is no run: see the runs there are with: ganzoo runs",
+    ]
+
+
 def test_an_exported_model_without_settings_is_a_group_of_its_own(make_run):
     runs = [make_run("a", mig=0.1), make_run("b", mig=0.2)]
     for folder in runs:

@@ -49,6 +49,14 @@ def test_everything_that_bits_depend_on_is_compared() -> None:
     ]
 
 
+def test_another_build_of_torch_for_cuda_is_another_environment() -> None:
+    then = made_in(device="cuda", cuda="13.0, 91200")
+    assert differences(then, made_in(device="cuda", cuda="12.8, 91002")) == [
+        "CUDA and cuDNN was 13.0, 91200, here it is 12.8, 91002"
+    ]
+    assert differences(then, made_in())[0].endswith("here it is not there")
+
+
 def test_a_package_of_the_model_counts_as_well() -> None:
     needed = Needs(["torch-ganzoo", "pytest", "no-such-thing"])
     here = present(launch("fp32", 4), needed, discover(environ={}))

@@ -223,6 +223,16 @@ def test_an_event_is_not_glued_to_one_that_a_crash_cut_off(tmp_path: Path) -> No
     assert [(line["step"], line["event"]) for line in told] == [(0, "begun"), (2, "continued")]
 
 
+def test_a_misspelt_figure_of_the_best_can_be_put_right_in_the_folder_that_was_begun() -> None:
+    words = ["dcgan", "--steps", "1", "--out", "x", *given([*OFTEN_SAVED, "train.report_every=1"])]
+    refused = invoke(*words, *given(["train.keep_best=loss/critics"]))
+    assert "did you mean 'loss/critic/adversarial'" in refused.stderr
+    refused = invoke(*words, *given(["train.keep_best=foo"]))
+    assert (refused.exit_code, Path("x").is_dir()) == (2, True)
+    corrected = invoke(*words, *given(["train.keep_best=loss/critic/adversarial"]))
+    assert corrected.exit_code == 0, corrected.output
+
+
 @pytest.mark.parametrize(
     "setting",
     [

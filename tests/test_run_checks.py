@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from commands import ganzoo
 from PIL import Image
 from small_runs import SMALL, given
 
 from ganzoo import UserError, train
 from ganzoo.claim import claimed
+from ganzoo.cli import cli
 from ganzoo.layers import parse_value
 from ganzoo.metrics.scorecard import Scores
 
@@ -69,6 +71,44 @@ def test_a_dry_run_tells_the_rate_of_every_phase() -> None:
     told = json.loads(ganzoo("run", "infogan", "--dry-run", "--json", *joint).stdout)
     assert told["phases"]["information"]["optim"]["lr"] == 1e-3
     assert told["phases"]["critic"]["optim"]["lr"] == 2e-4
+
+
+ALONE = """
+import torch
+from ganzoo import Model, ModelSpec, Pass, Phase, Loss, LossSpec, hookimpl
+
+@hookimpl
+def ganzoo_models():
+    yield ModelSpec("alone", "alone:Alone", "Shares nothing")
+
+class Alone(Model):
+    def networks(self):
+        return {"net": torch.nn.Linear(1, 1)}
+
+    def phases(self):
+        return [Phase("fit", ("net",), lambda nets, batch, draw, shared: Pass(nets, draw, batch))]
+
+class Square(Loss):
+    def terms(self):
+        return {"fit": lambda pass_: pass_.nets["net"].weight.square().sum()}
+
+@hookimpl
+def ganzoo_losses():
+    yield LossSpec("square", "alone:Square", "Small weights")
+"""
+
+
+def test_settings_that_the_model_does_nothing_with_are_told() -> None:
+    Path("alone.py").write_text(ALONE)
+    settings = ["prior=none", "loss.square.weight=1", "data.name=mnist", "data.size=28"]
+    settings += ["data.channels=1", "train.share_fakes=true", "train.stuck_after=2"]
+    words = ["--plugin", "alone.py", "run", "alone", "--dry-run", *given(settings)]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    assert "train.share_fakes changes nothing" in result.output
+    assert "train.stuck_after stops nothing" in result.output
+    both = given(["train.share_fakes=true", "train.stuck_after=2"])
+    assert "changes nothing" not in ganzoo("run", "dcgan", "--dry-run", *both).output
 
 
 def test_images_that_are_made_on_demand_have_to_fit_the_preset() -> None:

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from ganzoo import UserError
 from ganzoo.metrics import NotApplicable, Score
@@ -80,6 +81,28 @@ def test_a_score_that_is_no_number_fails_alone():
     scores = score(LOADED, {"half": half}, 1)
     assert set(scores.scores) == {"b"}
     assert scores.failed == {"a": "the value is nan"}
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (3.0, "it is a float, not a ganzoo.metrics.Score"),
+        (Score(torch.tensor(1.0), None, 1), "the value is a Tensor, not a number"),
+        (Score(True, None, 1), "the value is a bool, not a number"),
+        (
+            Score(1.0, None, 1, extra={"parts": torch.ones(2)}),
+            "it cannot be written as JSON: Object of type Tensor is not JSON serializable",
+        ),
+    ],
+)
+def test_what_is_no_score_fails_alone(result, why):
+    def odd(loaded, budget):
+        return {"a": result, "b": Score(1.0, None, 1)}
+
+    scores = score(LOADED, {"odd": odd, "categories": categories}, 1)
+    assert scores.failed == {"a": why}
+    assert set(scores.scores) == {"b", "category_accuracy/digit", "nmi/digit"}
+    json.dumps(to_json(scores))
 
 
 def test_what_a_metric_tells_the_user_is_told_without_its_class():

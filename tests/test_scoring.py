@@ -60,12 +60,12 @@ def evaluate(registry, tmp_path):
     (folder / "model").mkdir(parents=True)
     (folder / "model" / "config.json").write_text("{}")
 
-    def run(*names):
+    def run(*names, code=0):
         options = [text for name in names for text in ("--metric", name)]
         result = CliRunner().invoke(
             eval_command, [str(folder), *options], obj=registry, catch_exceptions=False
         )
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == code, result.output
         return json.loads((folder / "scores.json").read_text())
 
     return run
@@ -92,9 +92,29 @@ def test_a_metric_that_fails_costs_no_score_that_was_there(evaluate, monkeypatch
         return Scores({}, {}, {"quick": "no disk"}, 100, False, "mnist", {}, "abc")
 
     monkeypatch.setattr(scoring, "score", fails)
-    document = evaluate("quick")
+    document = evaluate("quick", code=1)
     assert document["scores"]["quick"]["value"] == 1
     assert document["failed"] == {"quick": "no disk"}
+    assert evaluate()["failed"] == {"quick": "no disk"}
+
+
+def test_a_failure_goes_once_its_score_is_there(evaluate, monkeypatch):
+    failed = {"part/a": "the value is nan"}
+
+    def fails(loaded, functions, budget):
+        return Scores({}, {}, failed, 100, False, "mnist", {}, "abc")
+
+    def gives(loaded, functions, budget):
+        given = {"part/a": Score(1.0, None, 1)}
+        return Scores(given, {}, {}, 100, False, "mnist", {"part/a": "quick"}, "abc")
+
+    evaluate("slow")
+    monkeypatch.setattr(scoring, "score", fails)
+    assert evaluate("quick", code=1)["failed"] == failed
+    monkeypatch.setattr(scoring, "score", gives)
+    document = evaluate("quick")
+    assert document["failed"] == {}
+    assert set(document["scores"]) == {"slow", "part/a"}
 
 
 def test_what_was_computed_on_request_is_kept(evaluate):

@@ -23,6 +23,7 @@ from rule_breakers import (
     Sound,
     TellsBrightness,
 )
+from rule_breakers.priors import GivesParts
 
 from ganzoo import (
     DatasetSpec,
@@ -127,6 +128,12 @@ def test_a_loss_is_checked_on_models_at_hand(judged, loss, expected, culprit) ->
 def test_a_prior_is_checked_without_a_model_of_its_own(judged, prior, expected, culprit) -> None:
     failed, _ = judged(priors=[PriorSpec("odd", address(prior), "a prior")])
     assert_only(failed, expected, culprit)
+
+
+def test_a_sample_of_another_type_is_named(judged) -> None:
+    failed, _ = judged(priors=[PriorSpec("odd", address(GivesParts), "a prior")])
+    for rule in ("sample", "draws_from_its_generator", "replace"):
+        assert failed[f"check_prior_{rule}"] == "sample() gives a dict, not ganzoo.Latents"
 
 
 @pytest.mark.parametrize(("source", "expected", "culprit"), DATASETS)

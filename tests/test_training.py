@@ -368,6 +368,30 @@ def test_a_loss_for_no_phase_of_the_model_is_refused() -> None:
         trainer_of({"elsewhere": loss_part(Elsewhere)})
 
 
+@pytest.mark.parametrize(
+    ("value", "what"), [(1.0, "a float"), (torch.zeros(3), r"of shape \(3,\)")]
+)
+def test_a_term_that_is_no_scalar_names_its_loss(value: object, what: str) -> None:
+    class Odd(Loss):
+        def terms(self) -> Mapping[str, Any]:
+            return {"critic": lambda pass_: value}
+
+    trainer = trainer_of({"odd": loss_part(Odd)})
+    expected = f"loss.odd: its term of the phase critic is {what}, not a tensor of one number"
+    with pytest.raises(UserError, match=expected):
+        trainer.turn()
+
+
+def test_a_model_that_cannot_do_without_a_prior_says_so() -> None:
+    class Drawing(Tiny):
+        def networks(self) -> dict[str, nn.Module]:
+            assert self.context.prior is None
+            return {"generator": nn.Linear(self.context.prior.size, 1)}
+
+    with pytest.raises(UserError, match="cannot be built without a prior: AttributeError"):
+        make_trainer(settings_of(part(Drawing), {"players": loss_part(Players)}), images())
+
+
 class Learnable(nn.Module, Uniform):
     """A prior with a parameter: it stretches the noise."""
 

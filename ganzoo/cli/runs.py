@@ -214,7 +214,7 @@ def eval_command(
     """Score a trained model with the metrics on offer, into scores.json of the run.
 
     Metrics that are listed as on request, since they take long, are computed if --metric names
-    them.
+    them. If one that was named fails, the exit code is 1.
     """
     from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
@@ -223,6 +223,8 @@ def eval_command(
     with showing(when=watched() and not as_json):
         scores = score_named(registry, run, names, budget or BUDGET)
     click.echo(json.dumps(to_json(scores), indent=2) if as_json else render(scores))
+    if names and scores.failed:
+        raise click.exceptions.Exit(1)
 
 
 @click.command("runs")

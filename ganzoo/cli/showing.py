@@ -81,7 +81,24 @@ def _page(settings: Settings, presets: dict[str, Preset], table: Sequence[Row]) 
                 yield left
                 yield from (f"      {line}" for line in wrap(f"({right})", width() - 6))
             yield from (f"      {line}" for line in wrap(row.help, width() - 6))
+    yield from _about_phases(settings.model.name)
     yield "\nChange one with --set KEY=VALUE:\n  --set train.batch_size=64"
+
+
+def _about_phases(model: str) -> Iterator[str]:
+    """What cannot be said of the settings alone, since a model is asked for its phases."""
+    from ganzoo.conversion import fields_of
+    from ganzoo.layers import spell
+    from ganzoo.schema import OptimSettings
+
+    defaults = OptimSettings()
+    usual = [f"{name} = {spell(getattr(defaults, name))}" for name in fields_of(OptimSettings)]
+    about = (
+        f"A phase of training that has no [optim.PHASE] here has {', '.join(usual)}. Which phases "
+        f"there are, and whether settings fit them, is told by: ganzoo run {model} --dry-run"
+    )
+    yield ""
+    yield from wrap(about, width())
 
 
 def preset_lines(presets: dict[str, Preset], chosen: str, *, indent: int) -> Iterator[str]:

@@ -124,13 +124,12 @@ def _execute(task: Task, *, as_json: bool, quiet: bool) -> None:
 
 
 def _heading(task: Task, folder: RunFolder) -> list[str]:
-    from ganzoo.loop import FIRST_PICTURE
+    from ganzoo.loop import first_picture
 
     plan, launch = task.plan, task.launch
     settings, data = plan.settings, plan.assembly.data
     counts = plan.assembly.parameter_counts()
     train = settings.train
-    first = min(FIRST_PICTURE, train.images_every, train.steps)
     sizes = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return [
         f"{settings.model.name}, preset {settings.preset}, in {launch.precision} ({launch.why})",
@@ -143,7 +142,7 @@ def _heading(task: Task, folder: RunFolder) -> list[str]:
         f"  networks  {sizes} parameters",
         f"  training  {train.steps:,} turns of {train.batch_size} images, seed {train.seed}",
         f"  folder    {folder.path}",
-        f"  pictures  {folder.picture('samples')}, from turn {first} on",
+        f"  pictures  {folder.picture('samples')}, from turn {first_picture(train)} on",
     ]
 
 

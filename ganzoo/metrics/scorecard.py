@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -38,7 +39,7 @@ class Scores:
     absent: Mapping[str, str]
     """Reasons of the metrics that do not apply, by the metric's name."""
     failed: Mapping[str, str]
-    """Errors by the name of the metric that broke, or of the score that is no number."""
+    """Errors by the name of the metric that broke, or of the score that is none."""
     step: int
     ema: bool
     """True if the averaged weights were scored."""
@@ -73,12 +74,27 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
         for name, result in results.items():
             if name in scores:
                 failed[metric] = f"its score {name} is already given by another metric"
-            elif not math.isfinite(result.value):
-                failed[name] = f"the value is {result.value}"
+            elif (flaw := _flaw(result)) is not None:
+                failed[name] = flaw
             else:
                 scores[name], given_by[name] = result, metric
     about = loaded.step, loaded.ema, loaded.data_name
     return Scores(scores, absent, failed, *about, given_by, loaded.sha256)
+
+
+def _flaw(result: object) -> str | None:
+    """Why a score cannot be kept, if so: the interface is a plugin's to break."""
+    if not isinstance(result, Score):
+        return f"it is a {type(result).__name__}, not a ganzoo.metrics.Score"
+    if isinstance(result.value, bool) or not isinstance(result.value, int | float):
+        return f"the value is a {type(result.value).__name__}, not a number"
+    if not math.isfinite(result.value):
+        return f"the value is {result.value}"
+    try:
+        json.dumps(_score_json(result))
+    except (TypeError, ValueError) as error:
+        return f"it cannot be written as JSON: {error}"
+    return None
 
 
 def to_json(scores: Scores) -> dict[str, Any]:

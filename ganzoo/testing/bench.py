@@ -13,7 +13,6 @@ from ganzoo.assembly import Assembly, assemble
 from ganzoo.bits import same_bits
 from ganzoo.data import Feed, normalise
 from ganzoo.draw import Draw
-from ganzoo.loss import Measured
 from ganzoo.testing.tiny import data_info, tiny_images
 from ganzoo.training import Trainer
 
@@ -151,13 +150,8 @@ class Bench:
 
     def values(self, phase: Phase, pass_: Pass) -> dict[str, Tensor]:
         """The weighted value of each loss in a phase, at its full weight."""
-        values = {}
-        for term in self.assembly.terms[phase.name]:
-            value = term.function(pass_)
-            values[term.loss] = term.weight * (
-                value.value if isinstance(value, Measured) else value
-            )
-        return values
+        terms = self.assembly.terms[phase.name]
+        return {term.loss: term.weight * term.measure(pass_).value for term in terms}
 
     def unfreeze(self, names: tuple[str, ...]) -> None:
         """Let these networks have gradients, and no other."""

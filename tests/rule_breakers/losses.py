@@ -55,6 +55,11 @@ class DrawsItself(TellsBrightness):
         return super().critic(pass_) * torch.rand(())
 
 
+class GivesANumber(TellsBrightness):
+    def critic(self, pass_):
+        return super().critic(pass_).item()
+
+
 class NoSuchPhase(TellsBrightness):
     def terms(self):
         return {"critik": self.critic}
@@ -103,6 +108,7 @@ LOSSES = [
     (DrawsItself, {"check_loss_draws"}, "draw from `draw`"),
     (NoSuchPhase, {"check_loss_fits_a_model"}, "critik"),
     (NoSuchNetwork, {"check_loss_fits_a_model"}, "autoencoder"),
+    (GivesANumber, {"check_loss_is_a_scalar"}, "'critic' is a float, not a tensor"),
     (NoMean, {"check_loss_is_a_scalar"}, "'generator' has the shape (8,)"),
     (Detaches, {"check_loss_is_a_scalar"}, "'generator' has no gradient"),
     (Writes, {"check_loss_only_reads"}, "on_fake.logits"),

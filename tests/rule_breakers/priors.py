@@ -35,6 +35,22 @@ class FewRows(Coded):
         return Latents(flat, parts | {"extra": flat[:2]})
 
 
+class Misspells(Coded):
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.size = config.sise
+
+
+class GivesParts(Coded):
+    def sample(self, n, *, generator, device):
+        return super().sample(n, generator=generator, device=device).parts
+
+
+class NoDataclass(Coded):
+    class Config:
+        size: int = 3
+
+
 class IgnoresGenerator(Coded):
     def sample(self, n, *, generator, device):
         return super().sample(n, generator=None, device=device)
@@ -199,6 +215,8 @@ def with_kind(kind: type[Categorical]) -> type[Kinds]:
 
 PRIORS = [
     (Coded, set(), ""),
+    (Misspells, {"check_prior_drives_a_model"}, "does not build with it: AttributeError"),
+    (NoDataclass, {"check_config", "check_prior_drives_a_model"}, "frozen, keyword-only"),
     (FewRows, {"check_prior_sample"}, "parts extra do not have n = 8 rows"),
     (IgnoresGenerator, {"check_prior_draws_from_its_generator"}, "kind"),
     (ReplacesNoise, {"check_prior_replace"}, "replace() of kind moves noise"),

@@ -74,6 +74,7 @@ def check_loss_phases_stand_alone(case: LossCase) -> None:
 
     So a term may not rely on what another one kept.
     """
+    _require_scalar(case)
     bench = case.host.bench()
     for phase in [phase for phase, _ in _terms(case, bench)]:
         weight = f"loss.{case.offer.name}.weight", f"{{ {phase.name} = 1.0 }}"
@@ -107,10 +108,7 @@ def _blamed(case: LossCase, rule: Callable[[ModelCase], None]) -> None:
     """Apply a rule to the model with the loss; what the model breaks alone is not the loss's."""
     if not case.is_visiting:
         raise NotChecked("a preset of the plugin has the loss, and is held to that itself")
-    try:
-        check_loss_is_a_scalar(case)
-    except CONTAINED as error:
-        raise NotChecked(f"see check_loss_is_a_scalar[{case.label}]") from error
+    _require_scalar(case)
     try:
         rule(case.host)
     except NotChecked:
@@ -122,6 +120,13 @@ def _blamed(case: LossCase, rule: Callable[[ModelCase], None]) -> None:
             raise NotChecked(f"{case.host.label} breaks the rule without it, too") from error
         what = str(error) if isinstance(error, ContractError) else one_line(error)
         raise ContractError(f"{case.host.label} with the loss: {what}") from error
+
+
+def _require_scalar(case: LossCase) -> None:
+    try:
+        check_loss_is_a_scalar(case)
+    except CONTAINED as error:
+        raise NotChecked(f"see check_loss_is_a_scalar[{case.label}]") from error
 
 
 def check_loss_capturable(case: LossCase) -> None:

@@ -127,9 +127,12 @@ def check_config(case: OfferCase) -> None:
     """``Config`` is a frozen, keyword-only dataclass whose fields all have a default and a help."""
     try:
         config = case.registry.load(case.offer).Config
-        settings = fields_of(config)
     except UserError as error:
         raise NotChecked(error.what) from error
+    try:
+        settings = fields_of(config)
+    except UserError as error:
+        raise ContractError(error.what) from error
     name = config.__qualname__
     options = config.__dataclass_params__
     require(options.frozen, f"{name} is not frozen: @dataclass(frozen=True, kw_only=True)")

@@ -9,15 +9,16 @@ import torch
 from torch import nn
 
 from ganzoo.draw import generator_for
+from ganzoo.latents import Latents
 from ganzoo.plugins import CONTAINED, one_line
-from ganzoo.testing.bench import BATCH, CPU, unequal
+from ganzoo.testing.bench import BATCH, CPU, Bench, unequal
 from ganzoo.testing.cases import stand_ins
 from ganzoo.testing.verdicts import ContractError, NotChecked, listed, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganzoo.latents import Latents, Prior
+    from ganzoo.latents import Prior
     from ganzoo.testing.cases import PriorCase
 
 
@@ -103,6 +104,11 @@ def check_prior_drives_a_model(case: PriorCase) -> None:
         if host is None:
             raise NotChecked("no model is installed to try the prior on")
         host = host.with_setting("prior.name", case.offer.qualified)
+        try:
+            Bench(host.settings)
+        except CONTAINED as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ContractError(f"{host.label} does not build with it: {why}") from error
     trainer = host.bench().trainer()
     try:
         trainer.turn()
@@ -113,7 +119,10 @@ def check_prior_drives_a_model(case: PriorCase) -> None:
 
 
 def _sample(prior: Prior, seed: int = 0) -> Latents:
-    return prior.sample(BATCH, generator=generator_for(CPU, seed), device=CPU)
+    latents: object = prior.sample(BATCH, generator=generator_for(CPU, seed), device=CPU)
+    if not isinstance(latents, Latents):
+        raise ContractError(f"sample() gives a {type(latents).__name__}, not ganzoo.Latents")
+    return latents
 
 
 def _mapped(prior: nn.Module, latents: Latents) -> Tensor:

@@ -1,1 +1,1 @@
-"""Commands around trainings: whether a run can be made again to the bit."""
+"""Commands around trainings: bench, doctor, explore, push, report, sweep, verify; and trackers."""

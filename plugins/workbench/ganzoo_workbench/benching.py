@@ -75,6 +75,7 @@ def bench_command(
     assignments = [Assignment.parse(text) for text in settings]
     task = prepare(registry, Request(name, preset, files, assignments, data))
     throughput = measure(make_trainer(task), task.launch.precision, steps)
+    task.launch.accelerator.end_training()
     if not task.tells:
         return
     here = environment.present(task.launch, task.plan.settings, registry.plugins)

@@ -180,6 +180,8 @@ def _warm_up(trainer: Trainer) -> float:
 def _window(trainer: Trainer, turns: int, products: Mapping[str, MatrixProduct]) -> Window:
     device = trainer.accelerator.device
     laps = Laps(device)
+    # Else the first turn would wait for whoever is still busy with its own matrix products.
+    trainer.accelerator.wait_for_everyone()
     synchronise(device)
     begun = time.perf_counter()
     for _ in range(turns):

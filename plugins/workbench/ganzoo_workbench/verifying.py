@@ -44,6 +44,7 @@ def verify_command(registry: Registry, *, run: str | None, steps: int | None) ->
             click.echo(f"note: {line}")
         click.echo(f"replaying {turns} from {replay.origin} ...", err=True)
     differing = replay.differing()
+    replay.launch.accelerator.end_training()
     if replay.tells and not differing:
         click.echo(f"replayed {turns}: identical")
     elif replay.tells:
