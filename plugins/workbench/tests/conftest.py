@@ -1,4 +1,4 @@
-"""Runs to report on, and a machine for the doctor."""
+"""Runs to report on, a machine for the doctor, and sweeps that train nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 from accelerate.commands.config import config_args
 from commands import ganzoo
+from pretended_sweeps import pretend_trainings
 from report_pages import QUICK, rewrite
 from small_runs import given
 
@@ -66,3 +67,9 @@ def sound_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(config_args, "default_config_file", str(tmp_path / "none.yaml"))
     monkeypatch.setattr(smoke, "smoke", lambda registry: [ok("turn", "not done in this test")])
+
+
+@pytest.fixture
+def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which a sweep starts a program of the tests."""
+    return pretend_trainings(tmp_path, monkeypatch)

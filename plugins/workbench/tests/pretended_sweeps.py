@@ -32,6 +32,15 @@ WORKER = Path(__file__).with_name("programs") / "sweep_worker.py"
 DCGAN = ["dcgan", "--steps", "5", *given(SMALL)]
 
 
+IDEA = """
+from ganzoo import hookimpl
+
+@hookimpl
+def ganzoo_losses():
+    return []
+"""
+
+
 def pretend_trainings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the program of the tests stand for accelerate's launcher; two cores are there."""
     monkeypatch.chdir(folder)
@@ -76,3 +85,7 @@ def send_once_there(path: Path, number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
 
     threading.Thread(target=wait_and_send).start()
+
+
+def names_in(folder: str) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
