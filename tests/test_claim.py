@@ -273,10 +273,10 @@ def test_under_a_launcher_rank_0_holds_the_folder_and_all_are_refused_together(
 ) -> None:
     words = ["-m", "ganzoo", "run", "dcgan", "--out", "x", "--steps", "2", *given(SMALL)]
     with claimed(Path("x")):
-        refused = launched(tmp_path, *words, port=29577)
+        refused = launched(tmp_path, *words)
     assert refused.returncode != 0
     assert refused.stderr.count("error: x is being trained by another process") == 1
     assert not Path("x").exists()
-    trained = launched(tmp_path, *words, port=29577)
+    trained = launched(tmp_path, *words)
     assert trained.returncode == 0, trained.stderr
     assert not Path("x", LOCK).exists()

@@ -64,7 +64,7 @@ def test_a_streamed_run_says_so_goes_on_where_it_was_and_is_verified_with_a_doub
 
 def test_two_processes_stream_disjoint_files(digits: str, tmp_path: Path) -> None:
     words = ["run", "dcgan", "--data", digits, "--steps", "6", "--out", "x", *given(STREAMED)]
-    done = launched(tmp_path, "-m", "ganzoo", *words, port=29591)
+    done = launched(tmp_path, "-m", "ganzoo", *words)
     assert done.returncode == 0, done.stderr
     assert "and as many processes train" in done.stdout
 
@@ -78,7 +78,7 @@ def test_a_broken_image_that_one_process_meets_is_told_by_the_first(tmp_path: Pa
     words = ["run", "dcgan", "--preset", "mnist", "--data", str(photos), "--steps", "6"]
     settings = [*STREAMED, "train.report_every=1", "data.size=28", "data.broken_share=0.2"]
     words += ["--out", "x", *given(settings)]
-    done = launched(tmp_path, "-m", "ganzoo", *words, port=29594, GANZOO_PROCESS_TIMEOUT="60")
+    done = launched(tmp_path, "-m", "ganzoo", *words, GANZOO_PROCESS_TIMEOUT="60")
     assert done.returncode == 0, done.stderr
     events = lines_of(tmp_path / "x/events.jsonl")
     warned = [each["message"] for each in events if each["event"] == "warning"]

@@ -28,7 +28,7 @@ def records(
     program = str(HERE / "programs" / "three_turns.py")
     for finished in (
         run([sys.executable, program, str(out), kind], out),
-        launched(out, program, str(out), kind, port=29531),
+        launched(out, program, str(out), kind),
     ):
         assert finished.returncode == 0, finished.stderr
     return {
@@ -77,7 +77,7 @@ def test_the_command_runs_under_accelerate_launch(
     arguments = ["run", "infogan", "--steps", "2", "--out", "two"]
     arguments += given([*SMALL, f"train.precision={precision}", "data.limit=256"])
     arguments += ["--json", *further]
-    finished = launched(tmp_path, "-m", "ganzoo", *arguments, port=29532)
+    finished = launched(tmp_path, "-m", "ganzoo", *arguments)
     assert finished.returncode == 0, finished.stderr
     environment = json.loads((tmp_path / "two" / "environment.json").read_text())
     assert environment["world_size"] == 2
@@ -107,7 +107,7 @@ WAYS = {
 def test_every_way_of_training_gives_two_ranks_the_same_weights(tmp_path: Path, way: str) -> None:
     settings = given([*SMALL, *WAYS[way]])
     words = ["run", "infogan", "--steps", "3", "--out", "x", *settings]
-    finished = launched(tmp_path, str(HERE / "programs" / "two_weights.py"), *words, port=0)
+    finished = launched(tmp_path, str(HERE / "programs" / "two_weights.py"), *words)
     assert finished.returncode == 0, finished.stderr
     first, second = (
         torch.load(tmp_path / f"weights-{rank}.pt", weights_only=True) for rank in (0, 1)
@@ -124,9 +124,7 @@ def test_every_way_of_training_gives_two_ranks_the_same_weights(tmp_path: Path, 
 
 
 def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path: Path) -> None:
-    finished = launched(
-        tmp_path, "-m", "ganzoo", "run", "infogan", "--set", "train.batch_size=5", port=29533
-    )
+    finished = launched(tmp_path, "-m", "ganzoo", "run", "infogan", "--set", "train.batch_size=5")
     assert finished.returncode != 0
     assert finished.stderr.count("train.batch_size 5 cannot be shared evenly by 2 processes") == 1
     assert not (tmp_path / "runs").exists()
@@ -154,7 +152,7 @@ def ganzoo_observers(run):
 def test_an_observer_that_ends_the_run_ends_it_on_every_rank(tmp_path: Path, where: str) -> None:
     (tmp_path / "failing.py").write_text(FAILING.format(where=where))
     words = ["--plugin", "failing.py", "run", "dcgan", "--out", "x", *given(SMALL)]
-    ended = launched(tmp_path, "-m", "ganzoo", *words, port=0, GANZOO_PROCESS_TIMEOUT="60")
+    ended = launched(tmp_path, "-m", "ganzoo", *words, GANZOO_PROCESS_TIMEOUT="60")
     assert ended.returncode != 0
     assert ended.stderr.count("error: the observer cannot go on") == 1
     assert "does not answer" not in ended.stderr
@@ -183,6 +181,6 @@ def test_two_processes_train_twice_from_python(tmp_path: Path) -> None:
         "train.batch_size": 8,
         "train.precision": "fp32",
     }
-    done = launched(tmp_path, str(program), json.dumps(small), port=29595)
+    done = launched(tmp_path, str(program), json.dumps(small))
     assert done.returncode == 0, done.stderr
     assert all((tmp_path / out / "scores.json").is_file() for out in ("one", "two"))

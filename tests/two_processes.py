@@ -9,7 +9,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]
-_LAUNCH += ["--multi_gpu", "--num_processes", "2"]
+_LAUNCH += ["--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -26,9 +26,6 @@ def run(command: list[str], cwd: Path, **environment: str) -> subprocess.Complet
     )
 
 
-def launched(
-    cwd: Path, *arguments: str, port: int, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a program, or ``-m MODULE``, in two processes, which meet at ``port``."""
-    command = [*_LAUNCH, "--main_process_port", str(port), *arguments]
-    return run(command, cwd, **environment)
+def launched(cwd: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program, or ``-m MODULE``, in two processes, which meet at a free port."""
+    return run([*_LAUNCH, *arguments], cwd, **environment)
