@@ -106,7 +106,7 @@ def _build_model(
         model: Model = settings.model.factory(settings.model.config, context)
         return model, tuple(model.phases()), model.networks()
     except (AttributeError, TypeError) as error:
-        if context.prior is not None:
+        if context.prior is not None or "'NoneType'" not in str(error):
             raise
         raise UserError(
             f"{settings.model.name} cannot be built without a prior: {one_line(error)}",

@@ -110,8 +110,8 @@ class Term:
             is_tensor = isinstance(value, Tensor)
             what = f"of shape {tuple(value.shape)}" if is_tensor else f"a {type(value).__name__}"
             raise UserError(
-                f"loss.{self.loss}: its term of the phase {self.phase} is {what}, not a tensor of "
-                "one number",
+                f"loss.{self.loss}: its term of the phase {self.phase} is {what}, not a scalar "
+                "tensor, of shape ()",
                 hint="See what else it breaks with: ganzoo check",
             )
         return measured

@@ -96,11 +96,15 @@ def make_plan(request: Request, registry: Registry) -> Plan:
 def _idle_settings(settings: Settings, model: Model) -> list[str]:
     """A sentence for each setting that the model does nothing with, though it was asked for."""
     notes = []
-    if settings.train.share_fakes and type(model).share is Model.share:
-        notes.append("train.share_fakes changes nothing: the phases of this model share nothing")
-    if settings.train.stuck_after and type(model).stuck is Model.stuck:
+    if settings.train.share_fakes and _is_inherited(model.share, Model.share):
+        notes.append("train.share_fakes may change nothing: this model has no share() of its own")
+    if settings.train.stuck_after and _is_inherited(model.stuck, Model.stuck):
         notes.append("train.stuck_after stops nothing: this model does not say when it is stuck")
     return notes
+
+
+def _is_inherited(method: object, original: object) -> bool:
+    return getattr(method, "__func__", None) is original
 
 
 def _check_rendered(settings: Settings, source: Source, registry: Registry) -> None:

@@ -200,6 +200,7 @@ def test_show_prints_value_type_meaning_and_origin(run, registry) -> None:
         line.startswith("  batch_size = 128") and line.endswith("; default") for line in lines
     )
     assert max(map(len, lines)) <= 100
+    assert "  ganzoo run toy --preset small --dry-run" in lines, "which knows the phases"
 
 
 def test_show_as_json_can_be_parsed(run, registry) -> None:
@@ -354,6 +355,7 @@ def test_a_file_behind_the_command_is_told_where_it_belongs(run, make_registry) 
     [
         ("run toy --stepz 3", "no such option '--stepz'. (Did you mean one of: "),
         ("compare a --sort", "no such option '--sort'"),
+        ("run toy --steps", "option '--steps' requires an argument\nSee: ganzoo run --help\n"),
         ("models more", "got unexpected extra argument (more)\nSee: ganzoo models --help\n"),
         ("--plugins x models", "no such option '--plugins'"),
         ("compare", "missing argument 'RUN...'\nSee: ganzoo compare --help\n"),

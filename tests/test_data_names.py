@@ -56,12 +56,27 @@ def halves(split):
     return datasets.Dataset.from_dict(table).cast_column("image", datasets.Image())
 
 
+def unlike(split):
+    names = ["even", "odd"] if split == "train" else ["odd", "even"]
+    return (
+        halves(split)
+        .cast_column("label", datasets.Value("int64"))
+        .map(
+            lambda row: {"label": row["label"] % 2},
+            features=datasets.Features(
+                {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
+            ),
+        )
+    )
+
+
 class Offering:
     @staticmethod
     @hookimpl
     def ganzoo_datasets():
         yield DatasetSpec("squares", "squares_module:squares", "grey squares", splits=("train",))
         yield DatasetSpec("halves", "squares_module:halves", "a table", splits=("train", "test"))
+        yield DatasetSpec("unlike", "squares_module:unlike", "tables", splits=("train", "test"))
         yield DatasetSpec(
             "rounds", "squares_module:squares", "made on demand", splits=("train", "test")
         )
@@ -180,6 +195,8 @@ def test_splits_of_a_plugins_tables_can_be_joined(offering):
     joined = open_source(settings, offering, settings.split)
     assert joined.split == "test+train"
     assert decode(joined, settings).labels.tolist() == [2, 3, 0, 1]
+    with pytest.raises(UserError, match="train and test of 'unlike' have other columns or classes"):
+        open_source(DataSettings(name="unlike"), offering, "train+test")
     with pytest.raises(UserError, match="'rounds' are not tables, and cannot be joined") as caught:
         open_source(DataSettings(name="rounds"), offering, "train+test")
     assert caught.value.hint == "Choose one: train, test."

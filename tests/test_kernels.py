@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from small_runs import train_small
+from commands import ganzoo
+from small_runs import SMALL, given
 
-from ganzoo.loop import Loop
+from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+DETERMINISTIC = [*given(SMALL), *given(["train.checkpoint_every=1"])]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What was asked for in each turn."""
+    seen: list[bool] = []
+    parts = Trainer.parts
+
+    def note(trainer: Trainer) -> Iterator[str]:
+        seen.append(torch.backends.cudnn.deterministic)
+        yield from parts(trainer)
+
+    monkeypatch.setattr(Trainer, "parts", note)
+    return seen
 
 
 @pytest.mark.parametrize("before", [False, True])
-def test_a_training_asks_for_them_from_its_first_turn_to_its_end_also_if_it_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+def test_in_every_turn_of_a_run_its_replay_and_a_bench(
+    asked: list[bool], before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bool] = []
-
-    def fail(loop: Loop, received: Any) -> None:
-        seen.append(torch.backends.cudnn.deterministic)
-        raise OverflowError
-
-    monkeypatch.setattr(Loop, "run", fail)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", before)
-    with pytest.raises(OverflowError):
-        train_small(tmp_path / "x")
-    assert seen == [True]
-    assert torch.backends.cudnn.deterministic is before
+    for words in (
+        ["run", "dcgan", "--steps", "2", "--out", "x", *DETERMINISTIC],
+        ["verify", "x"],
+        ["bench", "dcgan", "--steps", "1", *given(SMALL)],
+    ):
+        asked.clear()
+        result = ganzoo(*words)
+        assert result.exit_code == 0, result.output
+        assert asked
+        assert all(asked)
+        assert torch.backends.cudnn.deterministic is before

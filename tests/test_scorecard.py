@@ -87,11 +87,18 @@ def test_a_score_that_is_no_number_fails_alone():
     ("result", "why"),
     [
         (3.0, "it is a float, not a ganzoo.metrics.Score"),
-        (Score(torch.tensor(1.0), None, 1), "the value is a Tensor, not a number"),
-        (Score(True, None, 1), "the value is a bool, not a number"),
-        (
-            Score(1.0, None, 1, extra={"parts": torch.ones(2)}),
-            "it cannot be written as JSON: Object of type Tensor is not JSON serializable",
+        (Score(torch.tensor(1.0), None, 1), "the value is a Tensor, not a float of Python"),
+        (Score(True, None, 1), "the value is a bool, not a float of Python"),
+        *(
+            (broken, "it cannot be written down: ")
+            for broken in (
+                Score(10**400, None, 1),
+                Score(1.0, None, None),
+                Score(1.0, None, 1, label=3),
+                Score(1.0, None, 1, extra={"parts": torch.ones(2)}),
+                Score(1.0, None, 1, extra={"parts": [float("nan")]}),
+                Score(1.0, None, 1, extra={"standard_error": "a"}),
+            )
         ),
     ],
 )
@@ -100,9 +107,11 @@ def test_what_is_no_score_fails_alone(result, why):
         return {"a": result, "b": Score(1.0, None, 1)}
 
     scores = score(LOADED, {"odd": odd, "categories": categories}, 1)
-    assert scores.failed == {"a": why}
+    assert set(scores.failed) == {"a"}
+    assert scores.failed["a"].startswith(why)
     assert set(scores.scores) == {"b", "category_accuracy/digit", "nmi/digit"}
-    json.dumps(to_json(scores))
+    json.dumps(to_json(scores), allow_nan=False)
+    assert f"failed: a: {why}" in render(scores)
 
 
 def test_what_a_metric_tells_the_user_is_told_without_its_class():

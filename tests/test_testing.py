@@ -132,7 +132,7 @@ def test_a_prior_is_checked_without_a_model_of_its_own(judged, prior, expected, 
 
 def test_a_sample_of_another_type_is_named(judged) -> None:
     failed, _ = judged(priors=[PriorSpec("odd", address(GivesParts), "a prior")])
-    for rule in ("sample", "draws_from_its_generator", "replace"):
+    for rule in ("sample", "draws_from_its_generator", "replace", "codes"):
         assert failed[f"check_prior_{rule}"] == "sample() gives a dict, not ganzoo.Latents"
 
 

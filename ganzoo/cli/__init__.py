@@ -105,7 +105,7 @@ class CommandLine(click.Group):
         Ctrl-C outside a training, which saves first, ends it with the same exit code.
         """
         try:
-            with _wrong_use_told_as_ours():
+            with _wrong_use_told_as_ours(ctx):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Aborted!", err=True)
@@ -156,22 +156,29 @@ class CommandLine(click.Group):
 
 
 @contextmanager
-def _wrong_use_told_as_ours() -> Iterator[None]:
+def _wrong_use_told_as_ours(ctx: click.Context | None = None) -> Iterator[None]:
     """Let what click says of a wrong option or argument look like every other error."""
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "ganzoo"
+        if error.ctx is not None:
+            command = error.ctx.command_path
+        else:
+            # click does not say whose option lacks its value.
+            command = "ganzoo" if ctx is None else f"{ctx.command_path} {ctx.invoked_subcommand}"
         misplaced = isinstance(error, click.NoSuchOption) and error.option_name == "--plugin"
         if misplaced and error.ctx is not None and error.ctx.parent is not None:
             raise UserError(
                 "--plugin goes before the command",
                 hint=f"As in: ganzoo --plugin FILE.py {error.ctx.info_name} ...",
             ) from error
-        what = error.format_message().rstrip(".")
-        raise UserError(what[:1].lower() + what[1:], hint=f"See: {command} --help") from error
+        what = error.format_message()
+        what = what if what.endswith("...") else what.removesuffix(".")
+        if what[1:2].islower():
+            what = what[0].lower() + what[1:]
+        raise UserError(what, hint=f"See: {command} --help") from error
 
 
 def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
@@ -181,7 +188,8 @@ def _keep_files(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...])
 EXIT_CODES = """\b
 Exit codes:
   0       done
-  1       a check, a comparison or one of several runs failed, or there is a bug
+  1       a check, a comparison, a metric that was named or one of several runs failed, or there
+          is a bug
   2       wrong use, wrong settings or data, or a file that cannot be used
   128+N   stopped by signal N, a training after saving: 130 Ctrl-C, 143 SIGTERM, 138 SIGUSR1"""
 

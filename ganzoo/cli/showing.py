@@ -81,11 +81,11 @@ def _page(settings: Settings, presets: dict[str, Preset], table: Sequence[Row]) 
                 yield left
                 yield from (f"      {line}" for line in wrap(f"({right})", width() - 6))
             yield from (f"      {line}" for line in wrap(row.help, width() - 6))
-    yield from _about_phases(settings.model.name)
+    yield from _about_phases(settings)
     yield "\nChange one with --set KEY=VALUE:\n  --set train.batch_size=64"
 
 
-def _about_phases(model: str) -> Iterator[str]:
+def _about_phases(settings: Settings) -> Iterator[str]:
     """What cannot be said of the settings alone, since a model is asked for its phases."""
     from ganzoo.conversion import fields_of
     from ganzoo.layers import spell
@@ -94,11 +94,14 @@ def _about_phases(model: str) -> Iterator[str]:
     defaults = OptimSettings()
     usual = [f"{name} = {spell(getattr(defaults, name))}" for name in fields_of(OptimSettings)]
     about = (
-        f"A phase of training that has no [optim.PHASE] here has {', '.join(usual)}. Which phases "
-        f"there are, and whether settings fit them, is told by: ganzoo run {model} --dry-run"
+        "A phase of training without an [optim.PHASE] here has the values of the phase whose rates "
+        f"it takes, or else {', '.join(usual)}. Which phases there are, and whether settings fit "
+        "them, is told by:"
     )
     yield ""
     yield from wrap(about, width())
+    preset = f" --preset {settings.preset}" if settings.preset else ""
+    yield f"  ganzoo run {settings.model.name}{preset} --dry-run"
 
 
 def preset_lines(presets: dict[str, Preset], chosen: str, *, indent: int) -> Iterator[str]:

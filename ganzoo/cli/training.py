@@ -156,7 +156,7 @@ def _conclude(
     task: Task, folder: RunFolder, outcome: Outcome, *, as_json: bool, quiet: bool
 ) -> None:
     """Score what was trained, and say what to do next."""
-    from ganzoo.best import best_of
+    from ganzoo.best import Score, best_of
     from ganzoo.claim import claimed_if_free
     from ganzoo.metrics.progress import showing
     from ganzoo.metrics.scorecard import render, to_json
@@ -190,8 +190,8 @@ def _conclude(
     click.echo(f"\nTrained {outcome.step:,} turns in {clock(outcome.seconds)}{rate}.\n")
     click.echo(render(scores))
     click.echo()
-    best = best_of(folder.checkpoints)
-    if best is not None:
+    best, wanted = best_of(folder.checkpoints), task.plan.settings.train.keep_best
+    if best is not None and wanted and best.figure == Score.parse(wanted).figure:
         click.echo(
             f"The best checkpoint by {best.figure} ({best.value:.4g}) is that of turn "
             f"{best.step:,}; its model is {folder.best_model}."

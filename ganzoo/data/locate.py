@@ -204,7 +204,14 @@ def _tabular(
     found = find_splits(name, split, splits)
     split = "+".join(found)
     tables = [splits[part] for part in found]
-    table = tables[0] if len(tables) == 1 else datasets.concatenate_datasets(tables)
+    try:
+        table = tables[0] if len(tables) == 1 else datasets.concatenate_datasets(tables)
+    except ValueError as error:
+        raise UserError(
+            f"the splits {' and '.join(found)} of {name!r} have other columns or classes than one "
+            "another, and cannot be joined",
+            hint="Choose one of them with --set data.split=NAME.",
+        ) from error
     streams = isinstance(table, datasets.IterableDataset)
     if not streams and not len(table):
         raise UserError(f"split {split!r} of {name!r} is empty")

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ganzoo.errors import UserError
+from ganzoo.errors import UserError, in_one_line
 from ganzoo.metrics import NotApplicable, Score
 from ganzoo.metrics.progress import one_by_one
 from ganzoo.version import __version__
@@ -74,7 +74,7 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
         for name, result in results.items():
             if name in scores:
                 failed[metric] = f"its score {name} is already given by another metric"
-            elif (flaw := _flaw(result)) is not None:
+            elif (flaw := _flaw(name, result)) is not None:
                 failed[name] = flaw
             else:
                 scores[name], given_by[name] = result, metric
@@ -82,18 +82,19 @@ def score(loaded: Loaded, metrics: Mapping[str, Metric], budget: int) -> Scores:
     return Scores(scores, absent, failed, *about, given_by, loaded.sha256)
 
 
-def _flaw(result: object) -> str | None:
+def _flaw(name: str, result: object) -> str | None:
     """Why a score cannot be kept, if so: the interface is a plugin's to break."""
     if not isinstance(result, Score):
         return f"it is a {type(result).__name__}, not a ganzoo.metrics.Score"
     if isinstance(result.value, bool) or not isinstance(result.value, int | float):
-        return f"the value is a {type(result.value).__name__}, not a number"
-    if not math.isfinite(result.value):
-        return f"the value is {result.value}"
+        return f"the value is a {type(result.value).__name__}, not a float of Python"
     try:
-        json.dumps(_score_json(result))
-    except (TypeError, ValueError) as error:
-        return f"it cannot be written as JSON: {error}"
+        if not math.isfinite(result.value):
+            return f"the value is {result.value}"
+        json.dumps(_score_json(result), allow_nan=False)
+        _row_lines(row_of(name, result), labels=0, values=0)
+    except Exception as error:  # noqa: BLE001 - each of its fields may be anything
+        return f"it cannot be written down: {in_one_line(f'{type(error).__name__}: {error}', 120)}"
     return None
 
 

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 from ganzoo.assembly import Assembly, assemble
 from ganzoo.bits import same_bits
 from ganzoo.data import Feed, normalise
-from ganzoo.draw import Draw
+from ganzoo.draw import Draw, generator_for
+from ganzoo.latents import Latents
 from ganzoo.testing.tiny import data_info, tiny_images
+from ganzoo.testing.verdicts import ContractError
 from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from ganzoo.latents import Prior
     from ganzoo.model import DataInfo, Networks, Pass, Phase
     from ganzoo.settings import Settings
 
@@ -192,6 +195,14 @@ def tensors_of(pass_: Pass) -> dict[str, Tensor]:
     """What a pass computed, by name; its batch is left out, since it was given."""
     computed = ("latents", "fake", "on_real", "on_fake", "extra")
     return dict(tensors_in({name: getattr(pass_, name) for name in computed}))
+
+
+def sample(prior: Prior, seed: int = 0) -> Latents:
+    """Latents of a batch; :class:`ContractError` where the prior gives something else."""
+    latents: object = prior.sample(BATCH, generator=generator_for(CPU, seed), device=CPU)
+    if not isinstance(latents, Latents):
+        raise ContractError(f"sample() gives a {type(latents).__name__}, not ganzoo.Latents")
+    return latents
 
 
 def unequal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ganzoo.draw import generator_for
-from ganzoo.testing.bench import BATCH, CPU
+from ganzoo.testing.bench import BATCH, CPU, sample
 from ganzoo.testing.verdicts import ContractError, NotChecked, require
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check_prior_codes(case: PriorCase) -> None:
         _check_values(name, code)
         _check_reader(name, code)
         _check_words(name, code)
-    latents = prior.sample(BATCH, generator=generator_for(CPU, 0), device=CPU)
+    latents = sample(prior)
     for name, code in prior.codes.items():
         for value in code.walk(_STEPS):
             moved = prior.replace(latents, name, torch.full((BATCH,), value))

@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ganzoo.draw import generator_for
-from ganzoo.latents import Latents
 from ganzoo.plugins import CONTAINED, one_line
-from ganzoo.testing.bench import BATCH, CPU, Bench, unequal
+from ganzoo.testing.bench import BATCH, Bench, sample, unequal
 from ganzoo.testing.cases import stand_ins
 from ganzoo.testing.verdicts import ContractError, NotChecked, listed, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganzoo.latents import Prior
+    from ganzoo.latents import Latents
     from ganzoo.testing.cases import PriorCase
 
 
 def check_prior_sample(case: PriorCase) -> None:
     """``flat`` is (n, size); every part has n rows, and every code is a part of its type."""
     prior = case.prior()
-    latents = _sample(prior)
+    latents = sample(prior)
     shape = tuple(latents.flat.shape)
     require(shape == (BATCH, prior.size), f"flat is {shape} for n = {BATCH}, size {prior.size}")
     require(latents.flat.is_floating_point(), f"flat is of {latents.flat.dtype}: make it floats")
@@ -48,9 +46,9 @@ def check_prior_draws_from_its_generator(case: PriorCase) -> None:
     """A sample depends on the generator and on nothing else."""
     prior = case.prior()
     torch.manual_seed(1)
-    one = _sample(prior)
+    one = sample(prior)
     torch.manual_seed(2)
-    same, other = _sample(prior), _sample(prior, seed=1)
+    same, other = sample(prior), sample(prior, seed=1)
     differing = unequal(_named(one), _named(same))
     require(
         not differing,
@@ -68,10 +66,10 @@ def check_prior_replace(case: PriorCase) -> None:
     prior = case.prior()
     if not prior.codes:
         raise NotChecked("the prior has no codes")
-    latents = _sample(prior)
+    latents = sample(prior)
     owners: dict[int, str] = {}
     for name in prior.codes:
-        values = _sample(prior, seed=1).parts[name]
+        values = sample(prior, seed=1).parts[name]
         given = values if values.is_floating_point() else values.float()
         moved = prior.replace(latents, name, given)
         where = f"replace() of {name}"
@@ -105,24 +103,19 @@ def check_prior_drives_a_model(case: PriorCase) -> None:
             raise NotChecked("no model is installed to try the prior on")
         host = host.with_setting("prior.name", case.offer.qualified)
         try:
-            Bench(host.settings)
+            bench = Bench(host.settings)
         except CONTAINED as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             raise ContractError(f"{host.label} does not build with it: {why}") from error
-    trainer = host.bench().trainer()
+    else:
+        bench = host.bench()
+    trainer = bench.trainer()
     try:
         trainer.turn()
     except CONTAINED as error:
         raise ContractError(f"{host.label} cannot train with it: {one_line(error)}") from error
     odd = [name for name, figure in trainer.collect().items() if not math.isfinite(figure)]
     require(not odd, f"{host.label} with it has no finite {listed(odd)}")
-
-
-def _sample(prior: Prior, seed: int = 0) -> Latents:
-    latents: object = prior.sample(BATCH, generator=generator_for(CPU, seed), device=CPU)
-    if not isinstance(latents, Latents):
-        raise ContractError(f"sample() gives a {type(latents).__name__}, not ganzoo.Latents")
-    return latents
 
 
 def _mapped(prior: nn.Module, latents: Latents) -> Tensor:

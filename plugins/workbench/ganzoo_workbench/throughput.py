@@ -96,9 +96,9 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     settings, accelerator, assembly = trainer.train, trainer.accelerator, trainer.assembly
     trainer.step, period = _ramped(assembly), _period(assembly)
     forget_peak(accelerator.device)
-    flop = _count(trainer, period)
     peak = fastest(precision, accelerator.device)
     with freed_memory_kept(accelerator.device), reproducible_kernels():
+        flop = _count(trainer, period)
         each = _warm_up(trainer)
         memory = peak_memory(accelerator.device)
         names = dict.fromkeys(("fp32", peak))
