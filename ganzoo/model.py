@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ganzoo.casts import cast_once
+
 if TYPE_CHECKING:
     from ganzoo.draw import Draw
     from ganzoo.latents import Latents, Prior
@@ -252,8 +254,9 @@ class Adversarial(Model):
             latents = self.draw_latents(batch, draw)
             with torch.no_grad():
                 fake = dict(self.generate(nets, latents))
-        on_real = self.judge(nets, batch)
-        on_fake = self.judge(nets, fake)
+        with cast_once():
+            on_real = self.judge(nets, batch)
+            on_fake = self.judge(nets, fake)
         return Pass(nets, draw, batch, latents, fake, on_real, on_fake)
 
     def deceive(self, nets: Networks, batch: Batch, draw: Draw, shared: Mapping[str, Any]) -> Pass:
