@@ -24,6 +24,7 @@ import ganzoo
 from ganzoo import scoring
 from ganzoo.cli import cli
 from ganzoo.folder import RunFolder
+from ganzoo.layers import parse_value
 from ganzoo.requirements import installing
 from ganzoo.run import Run
 from ganzoo_workbench.trackers import RemoteBook, TensorBoardBook, TrackerObserver
@@ -331,8 +332,10 @@ def test_a_strangers_word_on_trackers_is_not_taken(tmp_path: Path, content: str)
 @pytest.mark.slow
 @needs_tensorboard
 def test_python_tells_trackers_the_scores_too() -> None:
-    small = dict(setting.split("=", 1) for setting in SMALL)
-    settings = small | {"train.trackers": ["tensorboard"]}
+    settings: dict[str, Any] = {"train.trackers": ["tensorboard"]}
+    for setting in SMALL:
+        key, _, text = setting.partition("=")
+        settings[key] = parse_value(text)
     ganzoo.train("infogan", steps=1, out="x", settings=settings, progress=False)
     assert [tag for tag in told().Tags()["scalars"] if tag.startswith("scores/")]
 
