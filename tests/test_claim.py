@@ -255,16 +255,18 @@ def test_two_trainings_without_a_folder_get_one_each() -> None:
 def test_a_run_may_be_sampled_while_it_trains() -> None:
     often = [*SMALL, "train.checkpoint_every=1"]
     training = started("run", "dcgan", "--out", "x", "--steps", "100000", *given(often))
-    deadline = time.monotonic() + 120
-    while not Path("x/model/config.json").exists():
-        assert training.poll() is None, training.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    for _ in range(10):
-        result = CliRunner().invoke(cli, ["sample", "x", "-n", "1", "-o", "out.png"])
-        assert result.exit_code == 0, result.output
-    training.terminate()
-    training.communicate(timeout=120)
+    try:
+        deadline = time.monotonic() + 120
+        while not Path("x/model/config.json").exists():
+            assert training.poll() is None, training.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for _ in range(10):
+            result = CliRunner().invoke(cli, ["sample", "x", "-n", "1", "-o", "out.png"])
+            assert result.exit_code == 0, result.output
+    finally:
+        training.kill()
+        training.communicate()
 
 
 @pytest.mark.slow
