@@ -20,6 +20,7 @@ from ganzoo.task import Task, prepare
 from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from alternation import Turn
@@ -51,6 +52,18 @@ class Pair:
             widths, accelerator.device, task.launch.precision, share_fakes=train.share_fakes
         )
         return cls(task, trainer, reference, images.images.to(accelerator.device))
+
+    @classmethod
+    def as_given(cls, given: argparse.Namespace) -> Pair:
+        """With the networks of the paper, as the options of :func:`add_options` say."""
+        shares = str(given.share_fakes).lower()
+        settings = [f"train.precision={given.precision}", f"train.share_fakes={shares}"]
+        return cls.of(Widths(), settings)
+
+    def name(self, compared: str, given: argparse.Namespace) -> str:
+        """What the result of a comparison is kept as."""
+        fakes = "-shared" if given.share_fakes else ""
+        return f"{compared}-{self.device.type}-{given.precision}-{given.threads}{fakes}"
 
     @property
     def device(self) -> torch.device:
@@ -120,6 +133,12 @@ class Pair:
             )
             for latents in drawn
         ]
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """The precision of a pair, and whether one fake batch serves both players."""
+    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    options.add_argument("--share-fakes", action="store_true", help="one fake batch for both")
 
 
 def _settings(widths: Widths) -> list[str]:

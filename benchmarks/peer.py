@@ -33,8 +33,8 @@ from alternation import (
     say,
     tell_rates,
 )
-from pair import Pair
-from reference import Widths, batches
+from pair import Pair, add_options
+from reference import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,12 +105,10 @@ def main() -> None:
     """Parse the command line, time and tell."""
     options = parser(__doc__, rounds=11, turns=4)
     options.add_argument("clone", type=Path, help="folder of the peer's repository")
-    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="ganzoo's")
-    options.add_argument("--share-fakes", action="store_true", help="ganzoo as well")
+    add_options(options)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
-    shares = str(given.share_fakes).lower()
-    pair = Pair.of(Widths(), [f"train.precision={given.precision}", f"train.share_fakes={shares}"])
+    pair = Pair.as_given(given)
     size = pair.trainer.train.batch_size
     peer = Peer(given.clone.resolve(), pair.images, size, given.threads)
     turns = {"ganzoo": pair.turns["ganzoo"], "peer": peer.turn}
@@ -128,9 +126,7 @@ def main() -> None:
     if not given.json:
         tell_rates(document["images_per_second"])
         print(f"  time of the peer over that of ganzoo: {say(document['ratio'], 3)}")
-    fakes = "-shared" if given.share_fakes else ""
-    name = f"peer-{pair.device.type}-{given.precision}-{given.threads}{fakes}"
-    hand_over(name, document, given)
+    hand_over(pair.name("peer", given), document, given)
 
 
 def commit(clone: Path) -> str:

@@ -22,8 +22,7 @@ from alternation import (
     say,
     tell_rates,
 )
-from pair import Pair
-from reference import Widths
+from pair import Pair, add_options
 
 COMPARED = 3
 """Turns whose losses are compared."""
@@ -34,12 +33,10 @@ ALIKE = 0.02
 def main() -> None:
     """Parse the command line, compare, time and tell."""
     options = parser(__doc__, rounds=11, turns=4)
-    options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    options.add_argument("--share-fakes", action="store_true")
+    add_options(options)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
-    shares = str(given.share_fakes).lower()
-    pair = Pair.of(Widths(), [f"train.precision={given.precision}", f"train.share_fakes={shares}"])
+    pair = Pair.as_given(given)
     parameters = pair.parameters()
     if len(set(parameters.values())) != 1:
         raise SystemExit(f"these are not the same networks: {parameters}")
@@ -66,9 +63,7 @@ def main() -> None:
         tell_rates(document["images_per_second"])
         for kind, spread in document["ratio"].items():
             print(f"  time of ganzoo over the reference, {kind}: {say(spread, 3)}")
-    fakes = "-shared" if given.share_fakes else ""
-    name = f"side-by-side-{pair.device.type}-{given.precision}-{given.threads}{fakes}"
-    hand_over(name, document, given)
+    hand_over(pair.name("side-by-side", given), document, given)
 
 
 if __name__ == "__main__":

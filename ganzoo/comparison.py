@@ -158,11 +158,10 @@ def read_run(path: Path) -> ScoredRun:
         UserError: it is not there, was not scored, or cannot be read.
     """
     folder = RunFolder(path)
-    if not path.exists():
-        raise UserError(f"{path} does not exist: see the runs there are with: ganzoo runs")
     is_model = any(path.glob("*.safetensors"))
     if not (folder.is_run() or folder.scores.is_file() or is_model):
-        raise UserError(f"{path} is no run: see the runs there are with: ganzoo runs")
+        what = "is no run" if path.exists() else "does not exist"
+        raise UserError(f"{path} {what}: see the runs there are with: ganzoo runs")
     if not folder.scores.is_file():
         raise UserError(
             f"{path} has no {folder.scores.name}: make it with: ganzoo eval {folder.typed}"

@@ -382,26 +382,6 @@ def test_a_term_that_is_no_scalar_names_its_loss(value: object, what: str) -> No
         trainer.turn()
 
 
-def test_a_model_that_cannot_do_without_a_prior_says_so() -> None:
-    class Drawing(Tiny):
-        def networks(self) -> dict[str, nn.Module]:
-            assert self.context.prior is None
-            return {"generator": nn.Linear(self.context.prior.size, 1)}
-
-    settings = settings_of(part(Drawing), {"players": loss_part(Players)})
-    with pytest.raises(UserError, match="cannot be built without a prior: AttributeError"):
-        make_trainer(settings, images())
-
-
-def test_a_slip_of_a_model_is_not_taken_for_the_want_of_a_prior() -> None:
-    class Slip(Tiny):
-        def networks(self) -> dict[str, nn.Module]:
-            return {"generator": self.no_such_thing}
-
-    with pytest.raises(AttributeError, match="no_such_thing"):
-        make_trainer(settings_of(part(Slip), {"players": loss_part(Players)}), images())
-
-
 class Learnable(nn.Module, Uniform):
     """A prior with a parameter: it stretches the noise."""
 
