@@ -1,11 +1,11 @@
 """How fast images come: decoded once or streamed, from files of parquet and from a folder.
 
-    python benchmarks/data.py [--images N] [--write]
+    python benchmarks/data.py [--images N] [--repeats N] [--write]
 
-Each way of reading runs in a process of its own, without training: time to the first batch, images
-a second in the first epoch and in the next one, and the most memory that was taken. Then trainings
-that stream are compared with the same ones over decoded images, in turns. ``--write`` keeps the
-figures in docs/results/performance/data.json.
+Each way of reading runs several times, in a process and with a cache of its own, without training:
+time to the first batch, images a second in the first epoch and in the next one, and the most memory
+that was taken. Then trainings that stream are compared with the same ones over decoded images, in
+turns. ``--write`` keeps the figures in docs/results/performance/data.json.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -189,23 +190,24 @@ def alone(*arguments: str, cache: Path) -> dict[str, Any]:
     return found
 
 
-def measure(images: int) -> dict[str, Any]:
+def measure(images: int, repeats: int) -> dict[str, Any]:
     """All figures."""
     found: dict[str, Any] = {"machine": machine(), "images": images, "batch": BATCH}
-    readings: dict[str, Any] = {}
+    readings: dict[str, list[Any]] = {}
     trainings: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:
         for name, (side, channels) in SHAPES.items():
-            folder = Path(place, name.replace(" ", "-"))
-            write_images(folder, images, side, channels)
-            for kind in ("parquet", "photos"):
-                for stream in (False, True):
-                    way = f"{name}, {kind}, {'streamed' if stream else 'decoded once'}"
-                    words = ["--read", str(folder / kind), "--images", str(images)]
-                    cache = Path(place, way)
-                    readings[way] = alone(*words, *["--stream"] * stream, cache=cache)
-                    print(way, readings[way], flush=True)
-        digits = str(Path(place, "28x28-grey", "parquet"))
+            write_images(Path(place, name), images, side, channels)
+        for repeat, name, kind, stream in product(
+            range(repeats), SHAPES, ("parquet", "photos"), (False, True)
+        ):
+            way = f"{name}, {kind}, {'streamed' if stream else 'decoded once'}"
+            words = ["--read", str(Path(place, name, kind)), "--images", str(images)]
+            cache = Path(place, f"{way}, {repeat}")
+            reading = alone(*words, *["--stream"] * stream, cache=cache)
+            readings.setdefault(way, []).append(reading)
+            print(way, reading, flush=True)
+        digits = str(Path(place, "28x28 grey", "parquet"))
         for small, name in ((True, "small networks"), (False, "networks of preset mnist")):
             words = ["--compare", digits, *["--small"] * small]
             trainings[name] = alone(*words, cache=Path(place, "training"))
@@ -213,15 +215,25 @@ def measure(images: int) -> dict[str, Any]:
     return found | {"readings": readings, "trainings": trainings}
 
 
+def median_and_range(values: list[float], form: str) -> str:
+    """The median, and the lowest and the highest."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:{form}} ({low:{form}} to {high:{form}})"
+
+
 def print_tables(found: dict[str, Any]) -> None:
     """The figures as Markdown."""
     print("\n| Data | First batch after | First epoch | Later | Memory |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    for way, each in found["readings"].items():
+    for way, readings in found["readings"].items():
+        first, epoch, later, memory = (
+            [reading[field.name] for reading in readings] for field in fields(Reading)
+        )
         print(
-            f"| {way} | {each['seconds_to_first_batch']:.2f} s "
-            f"| {each['images_per_second_first_epoch']:,.0f} images/s "
-            f"| {each['images_per_second_later']:,.0f} images/s | {each['megabytes']:,.0f} MB |"
+            f"| {way} | {median_and_range(first, '.2f')} s "
+            f"| {median_and_range(epoch, ',.0f')} images/s "
+            f"| {median_and_range(later, ',.0f')} images/s "
+            f"| {median_and_range(memory, ',.0f')} MB |"
         )
     print("\n| Training | Decoded once | Streamed | Share |\n| --- | ---: | ---: | ---: |")
     for name, each in found["trainings"].items():
@@ -235,6 +247,7 @@ def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=8192, help="images of each data set")
+    parser.add_argument("--repeats", type=int, default=5, help="readings of each way")
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULT.name}")
     for hidden in ("--read", "--compare"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
@@ -245,11 +258,11 @@ def main() -> None:
         print(json.dumps(asdict(read(given.read, stream=given.stream, count=given.images))))
         return
     if given.compare:
-        turns, rounds = (30, 5) if given.small else (8, 2)
+        turns, rounds = (30, 7) if given.small else (8, 7)
         compared = compare_training(given.compare, small=given.small, turns=turns, rounds=rounds)
         print(json.dumps(compared))
         return
-    found = measure(given.images)
+    found = measure(given.images, given.repeats)
     print_tables(found)
     if given.write:
         RESULT.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from reference import Latents, Reference, Widths, batches, draw_latents
+from reference import Latents, Precision, Reference, Widths, batches, draw_latents
 
 from ganzoo.data import Images
 from ganzoo.discovery import discover
@@ -37,8 +37,13 @@ class Pair:
     """uint8 (N, 1, 28, 28) on the device."""
 
     @classmethod
-    def of(cls, widths: Widths, settings: Sequence[str] = ()) -> Pair:
-        """The preset ``infogan/mnist`` with these widths and further settings, and the loop."""
+    def of(
+        cls, widths: Widths, settings: Sequence[str] = (), loop_precision: Precision | None = None
+    ) -> Pair:
+        """The preset ``infogan/mnist`` with these widths and further settings, and the loop.
+
+        The loop computes in the precision of the training, or in one of its own.
+        """
         assignments = [Assignment.parse(text) for text in (*_settings(widths), *settings)]
         task = prepare(Registry(discover()), Request("infogan", "mnist", (), assignments))
         images, further = decode_once(task.plan, task.launch)
@@ -46,19 +51,18 @@ class Pair:
             raise SystemExit("the reference trains on decoded images")
         train, accelerator = task.plan.settings.train, task.launch.accelerator
         trainer = Trainer(task.plan.assembly, images, train, accelerator, further)
-        if task.launch.precision == "fp16":
+        precision = loop_precision or task.launch.precision
+        if precision == "fp16":
             raise SystemExit("the reference knows fp32 and bf16")
-        reference = Reference(
-            widths, accelerator.device, task.launch.precision, share_fakes=train.share_fakes
-        )
+        reference = Reference(widths, accelerator.device, precision, share_fakes=train.share_fakes)
         return cls(task, trainer, reference, images.images.to(accelerator.device))
 
     @classmethod
-    def as_given(cls, given: argparse.Namespace) -> Pair:
+    def as_given(cls, given: argparse.Namespace, loop_precision: Precision | None = None) -> Pair:
         """With the networks of the paper, as the options of :func:`add_options` say."""
         shares = str(given.share_fakes).lower()
         settings = [f"train.precision={given.precision}", f"train.share_fakes={shares}"]
-        return cls.of(Widths(), settings)
+        return cls.of(Widths(), settings, loop_precision)
 
     def name(self, compared: str, given: argparse.Namespace) -> str:
         """What the result of a comparison is kept as."""

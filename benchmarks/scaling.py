@@ -24,8 +24,12 @@ import numpy as np
 from machine import machine
 from PIL import Image
 
+from ganzoo.discovery import discover
 from ganzoo.environment import trained_in
 from ganzoo.folder import ENVIRONMENT
+from ganzoo.plan import Request, make_plan
+from ganzoo.registry import Registry
+from ganzoo_workbench.quartiles import Quartiles
 
 DOCS = Path(__file__).parent.parent / "docs"
 RESULT = DOCS / "results" / "performance" / "scaling.json"
@@ -36,19 +40,15 @@ CASES = (
     + [(32, 64, 2), (64, 16, 2)]
 )
 """Size, global batch, processes."""
-DEFAULT_STEPS, DEFAULT_IMAGES_EVERY, DEFAULT_CHECKPOINT_EVERY, DEFAULT_REPORT_EVERY = (
-    5000,
-    500,
-    1000,
-    50,
-)
-
+WINDOWS = 5
+"""That are counted of each case."""
 OBSERVER = """
 import json, os, time
 from pathlib import Path
 from ganzoo import hookimpl
+from ganzoo.reporting import Observer
 
-class Clock:
+class Clock(Observer):
     def __init__(self):
         self.last, self.took = time.perf_counter(), {}
 
@@ -74,9 +74,7 @@ class Clock:
 
     def finished(self, step):
         Path(os.environ["CLOCK"]).write_text(json.dumps(self.took))
-
-    def __getattr__(self, name):
-        return lambda *_: None
+        os._exit(0)  # scores are not asked for
 
 @hookimpl
 def ganzoo_observers(run):
@@ -91,8 +89,8 @@ class Cost:
     side: int
     batch: int
     processes: int
-    images_per_second: float
-    milliseconds_a_turn: float
+    images_per_second: Quartiles
+    """Over the windows."""
     megabytes: float
     """The most memory of one process."""
 
@@ -126,7 +124,7 @@ def ganzoo(words: list[str], processes: int, **environment: str) -> float:
 
 
 def cost(folder: Path, side: int, batch: int, processes: int, turns: int) -> Cost:
-    """Train some turns; the first half of them is not counted."""
+    """Train some windows of turns; the first one is not counted."""
     out = folder / f"{side}-{batch}-{processes}"
     settings = {
         "data.size": side,
@@ -135,11 +133,12 @@ def cost(folder: Path, side: int, batch: int, processes: int, turns: int) -> Cos
         "train.report_every": turns,
     }
     words = ["run", "dcgan", "--preset", "images", "--data", str(folder / "photos")]
-    words += ["--steps", str(2 * turns), "--out", str(out)]
+    words += ["--steps", str((1 + WINDOWS) * turns), "--out", str(out)]
     words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     megabytes = ganzoo(words, processes)
-    rate = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["images_per_second"]
-    return Cost(side, batch, processes, rate, round(1000 * batch / rate, 1), round(megabytes))
+    _, *lines = (out / "metrics.jsonl").read_text().splitlines()
+    rates = Quartiles.of([json.loads(line)["images_per_second"] for line in lines])
+    return Cost(side, batch, processes, rates, round(megabytes))
 
 
 def extras(folder: Path, turns: int) -> dict[str, Any]:
@@ -164,11 +163,12 @@ def extras(folder: Path, turns: int) -> dict[str, Any]:
         "pictures": sum(took["picture"]) / 3,
         "checkpoint": statistics.median(took["checkpoint"]),
     }
+    train = make_plan(Request("infogan"), Registry(discover())).settings.train
     times = {
-        "turn": DEFAULT_STEPS,
-        "report": DEFAULT_STEPS // DEFAULT_REPORT_EVERY,
-        "pictures": DEFAULT_STEPS // DEFAULT_IMAGES_EVERY + 1,
-        "checkpoint": DEFAULT_STEPS // DEFAULT_CHECKPOINT_EVERY,
+        "turn": train.steps,
+        "report": train.steps // train.report_every,
+        "pictures": train.steps // train.images_every + 1,
+        "checkpoint": train.steps // train.checkpoint_every,
     }
     whole = sum(seconds[name] * times[name] for name in times)
     shares = {name: seconds[name] * times[name] / whole for name in times}
@@ -191,7 +191,8 @@ def measure(turns: int) -> dict[str, Any]:
             print(costs[-1], flush=True)
         added = extras(folder, 10 * turns)
         # All cases are alike but for the number of processes, each of which computes in one thread.
-        environment = trained_in(folder / "32-16-1" / ENVIRONMENT, 0, 1)[0]
+        first = "-".join(str(each) for each in CASES[0])
+        environment = trained_in(folder / first / ENVIRONMENT, 0, 1)[0]
     return {
         "machine": machine(),
         "environment": environment,
@@ -205,15 +206,16 @@ def print_tables(found: dict[str, Any]) -> None:
     print("\n| Size | Batch | Processes | Images/s | ms a turn | Memory of a process |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for each in found["costs"]:
+        rates = each["images_per_second"]
         print(
             f"| {each['side']} | {each['batch']} | {each['processes']} "
-            f"| {each['images_per_second']:,.1f} | {each['milliseconds_a_turn']:,.0f} "
-            f"| {each['megabytes']:,.0f} MB |"
+            f"| {rates['median']:,.1f} ({rates['low']:,.1f} to {rates['high']:,.1f}) "
+            f"| {1000 * each['batch'] / rates['median']:,.0f} | {each['megabytes']:,.0f} MB |"
         )
-    print(
-        "\n| In a run of 5,000 turns | Seconds each | Times | Share |\n| --- | ---: | ---: | ---: |"
-    )
     added = found["extras"]
+    steps = added["times"]["turn"]
+    print(f"\n| In a run of {steps:,} turns | Seconds each | Times | Share |")
+    print("| --- | ---: | ---: | ---: |")
     for name, times in added["times"].items():
         share = added["shares"][name]
         print(f"| {name} | {added['seconds'][name]:.3f} | {times:,} | {share:.2%} |")
@@ -234,13 +236,13 @@ def draw(found: dict[str, Any], path: Path) -> None:
         label = "1 process" if processes == 1 else f"{processes} processes"
         by_size.plot(
             [each["side"] for each in sizes],
-            [1000 / each["images_per_second"] for each in sizes],
+            [1000 / each["images_per_second"]["median"] for each in sizes],
             marker=marker,
             label=label,
         )
         by_batch.plot(
             [each["batch"] for each in batches],
-            [each["images_per_second"] for each in batches],
+            [each["images_per_second"]["median"] for each in batches],
             marker=marker,
             label=label,
         )
@@ -262,7 +264,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--turns", type=int, default=6, help="turns that are counted of each case")
+    parser.add_argument("--turns", type=int, default=4, help="turns of a window")
     parser.add_argument("--write", action="store_true", help="keep the figures and draw the plot")
     parser.add_argument("--draw", action="store_true", help="only draw what was kept")
     given = parser.parse_args()

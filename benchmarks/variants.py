@@ -26,22 +26,54 @@ from ganzoo.task import Task, prepare
 from ganzoo_workbench.throughput import make_trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ganzoo.training import Trainer
 
-VARIANTS = ("shared", "channels_last", "folded", "unfused")
+VARIANTS = ("shared", "channels_last", "products", "unfused")
+
+
+class Unfolded(nn.Conv2d):
+    """A convolution as a product of patches: kernel 4, stride 2, padding 1."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, in_channels, H, W) to (n, out_channels, H / 2, W / 2)."""
+        patches = functional.pad(maps, (1, 1, 1, 1)).unfold(2, 4, 2).unfold(3, 4, 2)
+        patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(3)
+        return functional.linear(patches, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class Folded(nn.ConvTranspose2d):
-    """An up-convolution as one matrix product and a sum of overlapping patches."""
+    """An up-convolution as a product and a sum of overlapping patches, of the same geometry."""
 
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(n, in_channels, H, W) to (n, out_channels, 2 H, 2 W): kernel 4, stride 2, padding 1."""
+        """(n, in_channels, H, W) to (n, out_channels, 2 H, 2 W)."""
         height, width = maps.shape[2:]
-        patches = torch.matmul(self.weight.flatten(1).t(), maps.flatten(2))
+        patches = maps.permute(0, 2, 3, 1).flatten(1, 2) @ self.weight.flatten(1)
         size = (2 * height, 2 * width)
-        images = functional.fold(patches, size, kernel_size=4, padding=1, stride=2)
+        folded = functional.fold(patches.mT, size, kernel_size=4, padding=1, stride=2)
         assert self.bias is not None
-        return images + self.bias.view(1, -1, 1, 1)
+        return folded + self.bias.view(1, -1, 1, 1)
+
+
+class ChannelsLast(nn.Module):
+    """Maps as they are, in another layout, which convolutions then keep."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, C, H, W) of the same shape."""
+        return maps.contiguous(memory_format=torch.channels_last)
+
+
+def thin_as_products(networks: Mapping[str, nn.Module]) -> None:
+    """The two convolutions that have one map on a side as products, all maps channels-last."""
+    generator, discriminator = networks["generator"], networks["discriminator"]
+    *_, last = (m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d))
+    first = next(m for m in discriminator.modules() if isinstance(m, nn.Conv2d))
+    last.__class__, first.__class__ = Folded, Unfolded
+    layers = generator.get_submodule("layers")
+    assert isinstance(layers, nn.Sequential)
+    place = next(place for place, m in enumerate(layers) if isinstance(m, nn.Unflatten))
+    layers.insert(place + 1, ChannelsLast())
 
 
 def task_of(settings: list[str]) -> Task:
@@ -57,9 +89,8 @@ def make_variant(name: str, settings: list[str]) -> Trainer:
     if name == "channels_last":
         for network in networks.values():
             network.to(memory_format=torch.channels_last)
-    if name == "folded":
-        *_, last = (m for m in networks["generator"].modules() if isinstance(m, nn.ConvTranspose2d))
-        last.__class__ = Folded
+    if name == "products":
+        thin_as_products(networks)
     if name == "compiled":
         for network in networks.values():
             network.compile()

@@ -24,6 +24,9 @@ SCRIPTS = (
     "variants",
     "peer",
     "data",
+    "operations",
+    "startup",
+    "scaling",
     "plan",
 )
 SMALL = ["train.batch_size=8", "train.precision=fp32", "data.limit=100"]
@@ -138,15 +141,32 @@ def test_streamed_and_decoded_trainings_are_timed_in_turn_each_to_its_end(
     assert {"torch", "ganzoo"} <= found["environment"]["versions"].keys()
 
 
-def test_a_folded_up_convolution_is_the_same_map() -> None:
+@pytest.mark.parametrize(
+    ("layer", "product"), [("ConvTranspose2d", "Folded"), ("Conv2d", "Unfolded")]
+)
+def test_a_convolution_as_a_product_is_the_same_map(layer: str, product: str) -> None:
     import torch
+    import variants
     from torch import nn
-    from variants import Folded
 
-    layer, maps = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1), torch.randn(2, 8, 7, 5)
-    expected = layer(maps)
-    layer.__class__ = Folded
-    assert torch.allclose(layer(maps), expected, atol=1e-6)
+    one, maps = getattr(nn, layer)(8, 3, 4, stride=2, padding=1), torch.randn(2, 8, 6, 10)
+    expected = one(maps)
+    one.__class__ = getattr(variants, product)
+    assert torch.allclose(one(maps), expected, atol=1e-6)
+
+
+def test_networks_with_thin_convolutions_as_products_compute_the_same() -> None:
+    import torch
+    from variants import Folded, Unfolded, thin_as_products
+
+    networks = small_pair().trainer.networks()
+    images = networks["generator"](torch.randn(4, 74))
+    logits = networks["discriminator"](images)["logits"]
+    thin_as_products(networks)
+    assert networks["generator"](torch.randn(4, 74)).shape == images.shape
+    assert torch.allclose(networks["discriminator"](images)["logits"], logits, atol=1e-5)
+    layers = [type(module) for network in networks.values() for module in network.modules()]
+    assert layers.count(Folded) == layers.count(Unfolded) == 1
 
 
 def test_a_peer_gets_one_batch_a_turn_and_says_why_it_stopped(tmp_path: Path) -> None:
@@ -199,6 +219,73 @@ def test_both_are_timed_side_by_side_and_variants_against_the_training_as_it_is(
     run(variants, "--only", "channels_last", "unfused", "--json")
     found = json.loads(capsys.readouterr().out)
     assert found["ratio_to_the_training_as_it_is"].keys() == {"channels_last", "unfused"}
+
+
+@pytest.mark.slow
+def test_the_loop_may_compute_in_a_precision_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import alternation
+    import side_by_side
+
+    monkeypatch.setattr(alternation, "RESULTS", tmp_path)
+    run(side_by_side, "--precision", "bf16", "--loop-precision", "fp32", "--write")
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == "side-by-side-cpu-bf16-1-loop-fp32.json"
+    found = json.loads(kept.read_text())
+    assert found["loop_precision"] == "fp32"
+    assert 1e-6 < found["largest_relative_difference_of_a_loss"] < 0.02, "bf16 rounds"
+
+
+@pytest.mark.slow
+def test_the_time_of_a_turn_is_told_by_kinds_of_operations(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import operations
+
+    run(operations, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["ratio"]["median"] > 0
+    kinds = found["profiled_ms"]
+    assert all(milliseconds > 0 for milliseconds in kinds.values())
+    assert kinds[operations.REST] < sum(kinds.values()) / 4, "most of it has a name"
+
+
+@pytest.mark.slow
+def test_a_start_is_timed_up_to_the_first_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    import startup
+
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
+        monkeypatch.setenv(name, "")  # put back at the end
+    found = startup.measure(1)
+    assert 0 < found["help"]["median"] < found["first_update"]["median"]
+    assert found["phases"].keys() >= {"import torch", "first turn"}
+    assert found["imports"]["torch"] > 0
+
+
+@pytest.mark.slow
+def test_costs_of_sizes_and_of_what_comes_besides_turns_are_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import scaling
+
+    monkeypatch.setattr(scaling, "CASES", [(32, 4, 1)])
+    found = scaling.measure(1)
+    (cost,) = found["costs"]
+    assert cost["images_per_second"]["median"] > 0
+    assert found["extras"]["times"] == {
+        "turn": 5000,
+        "report": 100,
+        "pictures": 11,
+        "checkpoint": 5,
+    }
+    assert all(seconds > 0 for seconds in found["extras"]["seconds"].values())
+    capsys.readouterr()
+    scaling.print_tables(found)
+    assert "| 32 | 4 | 1 |" in capsys.readouterr().out
+    pytest.importorskip("matplotlib")
+    scaling.draw(found, tmp_path / "scaling.png")
+    assert (tmp_path / "scaling.png").stat().st_size > 1000
 
 
 @pytest.mark.slow
