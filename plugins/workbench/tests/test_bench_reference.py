@@ -269,7 +269,7 @@ def test_costs_of_sizes_and_of_what_comes_besides_turns_are_measured(
 ) -> None:
     import scaling
 
-    monkeypatch.setattr(scaling, "CASES", [(32, 4, 1)])
+    monkeypatch.setattr(scaling, "CASES", [(32, 16, 1)])
     found = scaling.measure(1)
     (cost,) = found["costs"]
     assert cost["images_per_second"]["median"] > 0
@@ -282,7 +282,7 @@ def test_costs_of_sizes_and_of_what_comes_besides_turns_are_measured(
     assert all(seconds > 0 for seconds in found["extras"]["seconds"].values())
     capsys.readouterr()
     scaling.print_tables(found)
-    assert "| 32 | 4 | 1 |" in capsys.readouterr().out
+    assert "| 32 | 16 | 1 |" in capsys.readouterr().out
     pytest.importorskip("matplotlib")
     scaling.draw(found, tmp_path / "scaling.png")
     assert (tmp_path / "scaling.png").stat().st_size > 1000
