@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from machine import processor
 
 from ganzoo import environment
-from ganzoo.freed import freed_memory_kept
-from ganzoo.kernels import reproducible_kernels
+from ganzoo.conditions import training_conditions
 from ganzoo.stopwatch import synchronise
 from ganzoo_workbench.quartiles import Quartiles
 
@@ -62,11 +61,10 @@ def alternate(
 ) -> list[Round]:
     """Windows of turns of each, ``rounds`` times; every other round in the opposite order.
 
-    Each takes ``warm_up`` turns before. Freed memory is kept, and kernels are chosen, as in a
-    training of ganzoo.
+    Each takes ``warm_up`` turns before, under the conditions of a training of ganzoo.
     """
     timed = []
-    with freed_memory_kept(device), reproducible_kernels():
+    with training_conditions(device):
         for turn in turns.values():
             time_window(turn, warm_up, device)
         for number in range(rounds):

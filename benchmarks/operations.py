@@ -19,7 +19,7 @@ from alternation import about, hand_over, parser, say, time_window
 from pair import Pair, add_options
 from torch.profiler import ProfilerActivity, profile
 
-from ganzoo.freed import freed_memory_kept
+from ganzoo.conditions import training_conditions
 from ganzoo_workbench.machine import MatrixProduct
 from ganzoo_workbench.operations import OperationCounter
 from ganzoo_workbench.quartiles import Quartiles
@@ -77,7 +77,7 @@ def main() -> None:
         trainer.turn()
     product = MatrixProduct(device, given.precision)
     turns, rates, rounds = [], [], []
-    with freed_memory_kept(device):
+    with training_conditions(device):
         time_window(trainer.turn, WARM_UP, device)
         for _ in range(given.rounds):
             turns.append(time_window(trainer.turn, given.turns, device).wall * 1000)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from ganzoo import checkpoint, environment
 from ganzoo.audience import Audience
 from ganzoo.best import BestCheckpoint, Score
+from ganzoo.conditions import training_conditions
 from ganzoo.data import Data, Streamed, decode, open_stream
 from ganzoo.distributed import together
 from ganzoo.files import unwritable, whole_file
 from ganzoo.folder import RunFolder
-from ganzoo.freed import freed_memory_kept
-from ganzoo.kernels import reproducible_kernels
 from ganzoo.loop import Loop, Outcome
 from ganzoo.peers import told_when_lost
 from ganzoo.reporting import EventsFile, MetricsFile, Observer
@@ -105,8 +104,7 @@ def train(
         stop_signals() as received,
         writing(folder.path),
         told_when_lost(folder, registry.plugins),
-        freed_memory_kept(launch.accelerator.device),
-        reproducible_kernels(),
+        training_conditions(launch.accelerator.device),
     ):
         return Loop(run, trainer, audience).run(received)
 

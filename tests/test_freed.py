@@ -14,7 +14,7 @@ import pytest
 import torch
 from small_runs import train_small
 
-from ganzoo import freed, run
+from ganzoo import conditions, freed
 from ganzoo.freed import freed_memory_kept
 from ganzoo.loop import Loop
 
@@ -119,7 +119,7 @@ def test_a_training_keeps_it_from_its_first_turn_to_its_end_also_if_it_fails(
         seen.append("training")
         raise RuntimeError("diverged")
 
-    monkeypatch.setattr(run, "freed_memory_kept", recorder)
+    monkeypatch.setattr(conditions, "freed_memory_kept", recorder)
     monkeypatch.setattr(Loop, "run", fail)
     with pytest.raises(RuntimeError, match="diverged"):
         train_small(tmp_path / "run")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import gather_object
 
 from ganzoo import checkpoint, environment
+from ganzoo.conditions import training_conditions
 from ganzoo.errors import UserError
-from ganzoo.kernels import reproducible_kernels
 from ganzoo.launch import launch
 from ganzoo.plan import Request, make_plan
 from ganzoo.resume import lacking_plugins
@@ -87,7 +87,7 @@ class Replay:
             checkpoint.restore(trainer, self.start)
         reported, rollbacks = _reported(self.run.metrics), _rollbacks(self.run.events)
         trainer.rollbacks = max(trainer.rollbacks, rollbacks.get(trainer.step, 0))
-        with reproducible_kernels():
+        with training_conditions(accelerator.device):
             while trainer.step < self.last:
                 trainer.turn()
                 if trainer.step in reported:

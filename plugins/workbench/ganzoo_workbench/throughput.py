@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from accelerate.utils import broadcast_object_list
 
+from ganzoo.conditions import training_conditions
 from ganzoo.draw import generator_for
-from ganzoo.freed import freed_memory_kept
-from ganzoo.kernels import reproducible_kernels
 from ganzoo.run import decode_once
 from ganzoo.stopwatch import synchronise
 from ganzoo.training import Trainer
@@ -97,7 +96,7 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     trainer.step, period = _ramped(assembly), _period(assembly)
     forget_peak(accelerator.device)
     peak = fastest(precision, accelerator.device)
-    with freed_memory_kept(accelerator.device), reproducible_kernels():
+    with training_conditions(accelerator.device):
         flop = _count(trainer, period)
         each = _warm_up(trainer)
         memory = peak_memory(accelerator.device)
