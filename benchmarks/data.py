@@ -30,6 +30,10 @@ import numpy as np
 from machine import machine
 from PIL import Image
 
+from ganzoo.cores import allowed_cores
+from ganzoo.counting import counted
+from ganzoo_workbench.quartiles import Quartiles
+
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "performance" / "data.json"
 BATCH = 128
 UNCOUNTED = 6
@@ -126,11 +130,14 @@ def own_memory(process: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
-def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict[str, Any]:
+def compare_training(
+    path: str, threads: int, *, small: bool, turns: int, rounds: int
+) -> dict[str, Any]:
     """Images a second of one training, streamed and decoded in turns, and the share of the first.
 
     Before each measurement some turns are not counted, so that what was decoded meanwhile is gone.
     """
+    import torch
     from alternation import about, time_window
 
     from ganzoo.data import decode, open_source, open_stream
@@ -142,6 +149,7 @@ def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict
     from ganzoo.task import Task
     from ganzoo.training import Trainer
 
+    torch.set_num_threads(threads)
     registry = Registry(discover())
     given = {"train.precision": "fp32", **(SMALL if small else {})}
     trainers = {}
@@ -166,7 +174,7 @@ def compare_training(path: str, *, small: bool, turns: int, rounds: int) -> dict
     return {
         "decoded": round(statistics.median(rates[False]), 1),
         "streamed": round(statistics.median(rates[True]), 1),
-        "share": round(statistics.median(shares), 3),
+        "share": asdict(Quartiles.of(shares)),
         "shares": [round(share, 3) for share in shares],
         "environment": about(task),
     }
@@ -208,8 +216,9 @@ def measure(images: int, repeats: int) -> dict[str, Any]:
             readings.setdefault(way, []).append(reading)
             print(way, reading, flush=True)
         digits = str(Path(place, "28x28 grey", "parquet"))
-        for small, name in ((True, "small networks"), (False, "networks of preset mnist")):
-            words = ["--compare", digits, *["--small"] * small]
+        for small, threads in product((True, False), sorted({1, allowed_cores()})):
+            name = f"{'small networks' if small else 'networks of preset mnist'}, {counted(threads, 'thread')}"
+            words = ["--compare", digits, "--threads", str(threads), *["--small"] * small]
             trainings[name] = alone(*words, cache=Path(place, "training"))
             print(name, trainings[name], flush=True)
     return found | {"readings": readings, "trainings": trainings}
@@ -237,9 +246,10 @@ def print_tables(found: dict[str, Any]) -> None:
         )
     print("\n| Training | Decoded once | Streamed | Share |\n| --- | ---: | ---: | ---: |")
     for name, each in found["trainings"].items():
+        share = each["share"]
         print(
             f"| {name} | {each['decoded']:,.0f} images/s | {each['streamed']:,.0f} images/s "
-            f"| {each['share']:.0%} |"
+            f"| {share['median']:.0%} ({share['low']:.0%} to {share['high']:.0%}) |"
         )
 
 
@@ -251,6 +261,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULT.name}")
     for hidden in ("--read", "--compare"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     for hidden in ("--stream", "--small"):
         parser.add_argument(hidden, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -258,8 +269,10 @@ def main() -> None:
         print(json.dumps(asdict(read(given.read, stream=given.stream, count=given.images))))
         return
     if given.compare:
-        turns, rounds = (30, 7) if given.small else (8, 7)
-        compared = compare_training(given.compare, small=given.small, turns=turns, rounds=rounds)
+        turns, rounds = (30, 15) if given.small else (8, 7)
+        compared = compare_training(
+            given.compare, given.threads, small=given.small, turns=turns, rounds=rounds
+        )
         print(json.dumps(compared))
         return
     found = measure(given.images, given.repeats)

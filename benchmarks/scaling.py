@@ -37,7 +37,7 @@ FIGURE = DOCS / "figures" / "scaling.png"
 CASES = (
     [(side, 16, 1) for side in (32, 64, 128)]
     + [(32, batch, 1) for batch in (8, 32, 64, 128)]
-    + [(32, 64, 2), (64, 16, 2)]
+    + [(64, 8, 1), (32, 64, 2), (64, 16, 2)]
 )
 """Size, global batch, processes."""
 WINDOWS = 5

@@ -134,9 +134,9 @@ def test_streamed_and_decoded_trainings_are_timed_in_turn_each_to_its_end(
     waits: list[str] = []
     monkeypatch.setattr(data, "UNCOUNTED", 1)
     monkeypatch.setattr(alternation, "synchronise", lambda device: waits.append(device.type))
-    found = data.compare_training("mnist", small=True, turns=1, rounds=1)
+    found = data.compare_training("mnist", 1, small=True, turns=1, rounds=1)
     assert len(waits) == 2 * 2 * 2, "before and behind what is not counted and what is, of both"
-    assert found["share"] > 0
+    assert found["share"]["median"] > 0
     assert found["environment"]["device_name"] == "CPU, 1 thread"
     assert {"torch", "ganzoo"} <= found["environment"]["versions"].keys()
 
