@@ -217,7 +217,8 @@ def measure(images: int, repeats: int) -> dict[str, Any]:
             print(way, reading, flush=True)
         digits = str(Path(place, "28x28 grey", "parquet"))
         for small, threads in product((True, False), sorted({1, allowed_cores()})):
-            name = f"{'small networks' if small else 'networks of preset mnist'}, {counted(threads, 'thread')}"
+            networks = "small networks" if small else "networks of preset mnist"
+            name = f"{networks}, {counted(threads, 'thread')}"
             words = ["--compare", digits, "--threads", str(threads), *["--small"] * small]
             trainings[name] = alone(*words, cache=Path(place, "training"))
             print(name, trainings[name], flush=True)
