@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ SCRIPTS = (
     "operations",
     "startup",
     "scaling",
+    "seeds",
     "plan",
 )
 SMALL = ["train.batch_size=8", "train.precision=fp32", "data.limit=100"]
@@ -261,6 +263,30 @@ def test_a_start_is_timed_up_to_the_first_update(monkeypatch: pytest.MonkeyPatch
     assert 0 < found["help"]["median"] < found["first_update"]["median"]
     assert found["phases"].keys() >= {"import torch", "first turn"}
     assert found["imports"]["torch"] > 0
+
+
+@pytest.mark.slow
+def test_seeds_at_once_are_held_against_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import seeds
+
+    def trains(folder: Path, cores: int, jobs: int, steps: int) -> float:
+        asked.append((cores, jobs))
+        (folder / "seed-0").mkdir(parents=True)
+        shutil.copy(real / "seed-0" / "environment.json", folder / "seed-0")
+        return 100.0 if jobs > 1 else 80.0
+
+    real, asked = tmp_path / "real", list[tuple[int, int]]()
+    assert seeds.sweep(real, 1, 1, 6) > 0
+    monkeypatch.setattr(seeds, "sweep", trains)
+    monkeypatch.setattr(seeds, "allowed_cores", lambda: 2)
+    monkeypatch.setattr(seeds, "RESULT", tmp_path / "seeds.json")
+    monkeypatch.setattr(sys, "argv", ["seeds", "--rounds", "1", "--write"])
+    seeds.main()
+    assert asked == [(2, 2), (2, 1)]
+    assert "at once over one by one: 1.25" in capsys.readouterr().out
+    assert json.loads((tmp_path / "seeds.json").read_text())["ratio"]["median"] == 1.25
 
 
 @pytest.mark.slow
