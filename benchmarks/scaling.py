@@ -73,8 +73,11 @@ class Clock(Observer):
         self._done("checkpoint")
 
     def finished(self, step):
+        self.last = time.perf_counter()
+
+    def scored(self, scores):
+        self._done("scores")
         Path(os.environ["CLOCK"]).write_text(json.dumps(self.took))
-        os._exit(0)  # scores are not asked for
 
 @hookimpl
 def ganzoo_observers(run):
@@ -142,7 +145,7 @@ def cost(folder: Path, side: int, batch: int, processes: int, turns: int) -> Cos
 
 
 def extras(folder: Path, turns: int) -> dict[str, Any]:
-    """What reports, pictures and checkpoints add to a run of InfoGAN with the default settings.
+    """What reports, pictures, checkpoints and scores add to a run of InfoGAN by default.
 
     Each is timed by an observer in a short run in which they come often; the seconds are then
     counted as often as they come in a run with the defaults.
@@ -162,6 +165,7 @@ def extras(folder: Path, turns: int) -> dict[str, Any]:
         # A run makes several pictures at a time, and each is told of by itself.
         "pictures": sum(took["picture"]) / 3,
         "checkpoint": statistics.median(took["checkpoint"]),
+        "scores": sum(took["scores"]),
     }
     train = make_plan(Request("infogan"), Registry(discover())).settings.train
     times = {
@@ -169,6 +173,7 @@ def extras(folder: Path, turns: int) -> dict[str, Any]:
         "report": train.steps // train.report_every,
         "pictures": train.steps // train.images_every + 1,
         "checkpoint": train.steps // train.checkpoint_every,
+        "scores": 1,
     }
     whole = sum(seconds[name] * times[name] for name in times)
     shares = {name: seconds[name] * times[name] / whole for name in times}
@@ -177,6 +182,7 @@ def extras(folder: Path, turns: int) -> dict[str, Any]:
         "times": times,
         "shares": {name: round(share, 5) for name, share in shares.items()},
         "besides_turns": round(1 - shares["turn"], 5),
+        "environment": trained_in(folder / "extras" / ENVIRONMENT, 0, 1)[0],
     }
 
 

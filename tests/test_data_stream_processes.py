@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import datasets
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from small_images import encoded, tabular
 from small_streams import CPU, go_on, shards, stream
@@ -86,11 +87,29 @@ def test_a_signal_to_all_processes_ends_a_stream_in_order(
     assert not Path(f"/proc/{worker}").exists()
 
 
-@pytest.mark.parametrize(("told", "workers"), [("0", 0), ("3", 3), ("99", 8), (None, 5)])
-def test_as_many_processes_decode_as_who_shares_the_machine_says(
-    told: str | None, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("told", "threads", "device", "workers"),
+    [
+        ("0", 1, "cpu", 0),
+        ("3", 6, "cpu", 3),
+        ("99", 1, "cpu", 8),
+        (None, 1, "cpu", 5),
+        (None, 4, "cpu", 2),
+        (None, 6, "cpu", 1),
+        (None, 6, "cuda", 5),
+    ],
+)
+def test_as_many_processes_decode_as_who_shares_the_machine_says_or_as_there_are_free_cores(
+    told: str | None,
+    threads: int,
+    device: str,
+    workers: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(streamed, "allowed_cores", lambda: 6)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(streamed, "device_type", lambda: device)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     if told is not None:
         monkeypatch.setenv(streamed.DECODERS, told)

@@ -23,6 +23,7 @@ from ganzoo.data.source import ImageSource
 from ganzoo.data.splits import same_split
 from ganzoo.data.store import Description
 from ganzoo.draw import generator_for
+from ganzoo.launch import device_type
 from ganzoo.variables import whole_number
 
 if TYPE_CHECKING:
@@ -176,12 +177,14 @@ def _decoders(world: int) -> int:
     """Processes that decode for each rank, where no setting says how many.
 
     They are told by who shares this machine among several trainings; a training that has it for
-    itself takes the cores that no rank trains on, at least 1.
+    itself takes the cores that no thread of a rank trains on, at least 1. Beside an accelerator
+    one thread of each rank is busy.
     """
     told = os.environ.get(DECODERS)
     if told is None:
         here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-        return min(max(allowed_cores() // here - 1, 1), _MOST_WORKERS)
+        busy = torch.get_num_threads() if device_type() == "cpu" else 1
+        return min(max(allowed_cores() // here - busy, 1), _MOST_WORKERS)
     return min(whole_number(DECODERS, told, "a number of processes"), _MOST_WORKERS)
 
 
