@@ -277,11 +277,11 @@ def print_tables(found: dict[str, Any]) -> None:
             f"| {share['median']:.0%} ({share['low']:.0%} to {share['high']:.0%}) |"
         )
     limited = found["larger_than_memory"]
-    share = limited["share"]
+    low, share, high = (f"{limited['share'][each]:.0%}" for each in ("low", "median", "high"))
     print(
         f"\n{limited['images']:,} images, {limited['bytes'] / 1e6:,.0f} MB decoded, with room for "
         f"half of them: {limited['decoded']:,.0f} images/s decoded once, "
-        f"{limited['streamed']:,.0f} streamed: {share['median']:.0%} ({share['low']:.0%} to {share['high']:.0%})"
+        f"{limited['streamed']:,.0f} streamed: {share} ({low} to {high})"
     )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,12 @@ import pytest
 import torch
 from PIL import Image
 from small_images import encoded, tabular
-from small_streams import CPU, go_on, shards, stream
+from small_streams import CPU, shards, stream
 
 from ganzoo import UserError
 from ganzoo.data import streamed
 from ganzoo.data.ahead import Ahead, _ahead
+from ganzoo.errors import OneProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,14 +153,26 @@ def test_reading_ahead_may_be_ended_by_the_thread_that_reads() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
-def test_a_killed_process_that_decodes_is_one_clear_line(tmp_path: Path) -> None:
-    ahead = Ahead(stream(shards(tmp_path / "data", [40]), workers=1), 0, CPU)
-    ahead.batch(0, 4, slice(0, 4))
+@pytest.mark.parametrize("size", [8, 128], ids=["between batches", "in the midst of one"])
+@pytest.mark.parametrize("when", ["before it is waited for", "while it is waited for"])
+def test_a_killed_process_that_decodes_is_one_clear_line(
+    size: int, when: str, tmp_path: Path
+) -> None:
+    path = shards(tmp_path / "data", [40])
+    ahead = Ahead(stream(path, workers=1, size=size), 0, CPU)
+    ahead.batch(0, 20, slice(0, 20))
     [worker] = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    os.kill(int(worker), signal.SIGKILL)
-    time.sleep(0.5)
-    with pytest.raises(UserError, match=r"a process that decodes '.*data' has ended"):
-        go_on(ahead, 40)
+    time.sleep(1)  # a batch of large images does not fit into the pipe, and stays half sent
+    if when == "before it is waited for":
+        os.kill(int(worker), signal.SIGKILL)
+        time.sleep(0.5)
+    else:
+        os.kill(int(worker), signal.SIGSTOP)
+        threading.Timer(1, os.kill, (int(worker), signal.SIGKILL)).start()
+    before = signal.getsignal(signal.SIGCHLD)
+    with pytest.raises(OneProcessError, match=r"a process that decodes '.*data' has ended"):
+        deque(ahead.batch(turn * 20, 20, slice(0, 20)) for turn in range(1, 40))
+    assert signal.getsignal(signal.SIGCHLD) is before
 
 
 LIMITED = """

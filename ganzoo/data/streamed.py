@@ -143,11 +143,14 @@ def sample(source: Source, settings: DataSettings, size: int = SAMPLE) -> tuple[
     description = Description(len(images), len(broken), broken[:NAMED], {})
     check_broken(source.name, description, settings.broken_share)
     stacked = np.stack(images)
+    images.clear()
+    fingerprint = hashlib.blake2b(stacked.data)
+    fingerprint.update(bytes(str(labels), "ascii"))
     decoded = Images(
         images=torch.from_numpy(stacked),
         labels=torch.tensor(labels) if source.content.label else None,
         classes=source.classes,
-        fingerprint=hashlib.blake2b(stacked.tobytes() + bytes(str(labels), "ascii")).hexdigest(),
+        fingerprint=fingerprint.hexdigest(),
         notes=source.notes,
     )
     return decoded, next(rest, None) is None
