@@ -5,7 +5,8 @@
 Each way of reading runs several times, in a process and with a cache of its own, without training:
 time to the first batch, images a second in the first epoch and in the next one, and the most memory
 that was taken. Then trainings that stream are compared with the same ones over decoded images, in
-turns. ``--write`` keeps the figures in docs/results/performance/data.json.
+turns, and once more with more images than there is memory for. ``--write`` keeps the figures in
+docs/results/performance/data.json.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ BATCH = 128
 UNCOUNTED = 6
 """Turns before each measurement of a training: more than the batches that a worker is ahead by."""
 SHAPES = {"28x28 grey": (28, 1), "64x64 colour": (64, 3)}
+LARGE, TIMES_AS_LARGE = "64x64 colour", 4
+"""Of what there is no room for, and how many times as many images as of the others."""
 SMALL = {
     "model.generator_channels": "[32, 16]",
     "model.discriminator_channels": "[16, 32]",
@@ -118,6 +121,12 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def data_held() -> int:
+    """Memory for data that this process has been given, in bytes: what RLIMIT_DATA limits."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmData:")) * 1024
+
+
 def children() -> list[int]:
     """Processes that this one started and that live."""
     return [process.pid for process in multiprocessing.active_children() if process.pid]
@@ -131,11 +140,14 @@ def own_memory(process: int) -> int:
 
 
 def compare_training(
-    path: str, threads: int, *, small: bool, turns: int, rounds: int
+    path: str, threads: int, *, small: bool, turns: int, rounds: int, room: int | None = None
 ) -> dict[str, Any]:
     """Images a second of one training, streamed and decoded in turns, and the share of the first.
 
     Before each measurement some turns are not counted, so that what was decoded meanwhile is gone.
+    With ``room``, the streamed training and each process that decodes for it get no more than so
+    many bytes beyond what is held before its first turn. The file of decoded images, which is
+    mapped, does not count.
     """
     import torch
     from alternation import about, time_window
@@ -163,6 +175,9 @@ def compare_training(
         task = Task(registry, plan, launch("fp32", BATCH), None)
         accelerator = task.launch.accelerator
         trainers[stream] = Trainer(plan.assembly, images, plan.settings.train, accelerator)
+    if room is not None:
+        time_window(trainers[False].turn, UNCOUNTED, accelerator.device)
+        resource.setrlimit(resource.RLIMIT_DATA, (data_held() + room, resource.RLIM_INFINITY))
     rates: dict[bool, list[float]] = {False: [], True: []}
     for number in range(rounds):
         for stream in (False, True) if number % 2 == 0 else (True, False):
@@ -176,6 +191,7 @@ def compare_training(
         "streamed": round(statistics.median(rates[True]), 1),
         "share": asdict(Quartiles.of(shares)),
         "shares": [round(share, 3) for share in shares],
+        "megabytes_of_decoders": sum(own_memory(child) for child in children()) // 1024,
         "environment": about(task),
     }
 
@@ -222,6 +238,14 @@ def measure(images: int, repeats: int) -> dict[str, Any]:
             words = ["--compare", digits, "--threads", str(threads), *["--small"] * small]
             trainings[name] = alone(*words, cache=Path(place, "training"))
             print(name, trainings[name], flush=True)
+        side, channels = SHAPES[LARGE]
+        large, count = Path(place, "large"), TIMES_AS_LARGE * images
+        write_images(large, count, side, channels)
+        decoded = count * side * side * channels
+        words = ["--compare", str(large / "parquet"), "--threads", "1", "--small"]
+        limited = alone(*words, "--room", str(decoded // 2), cache=Path(place, "limited"))
+        found["larger_than_memory"] = {"images": count, "bytes": decoded, **limited}
+        print("larger than memory", found["larger_than_memory"], flush=True)
     return found | {"readings": readings, "trainings": trainings}
 
 
@@ -252,6 +276,13 @@ def print_tables(found: dict[str, Any]) -> None:
             f"| {name} | {each['decoded']:,.0f} images/s | {each['streamed']:,.0f} images/s "
             f"| {share['median']:.0%} ({share['low']:.0%} to {share['high']:.0%}) |"
         )
+    limited = found["larger_than_memory"]
+    low, share, high = (f"{limited['share'][each]:.0%}" for each in ("low", "median", "high"))
+    print(
+        f"\n{limited['images']:,} images, {limited['bytes'] / 1e6:,.0f} MB decoded, with room for "
+        f"half of them: {limited['decoded']:,.0f} images/s decoded once, "
+        f"{limited['streamed']:,.0f} streamed: {share} ({low} to {high})"
+    )
 
 
 def main() -> None:
@@ -262,7 +293,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULT.name}")
     for hidden in ("--read", "--compare"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
+    for hidden in ("--threads", "--room"):
+        parser.add_argument(hidden, type=int, help=argparse.SUPPRESS)
     for hidden in ("--stream", "--small"):
         parser.add_argument(hidden, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -272,7 +304,12 @@ def main() -> None:
     if given.compare:
         turns, rounds = (30, 15) if given.small else (8, 7)
         compared = compare_training(
-            given.compare, given.threads, small=given.small, turns=turns, rounds=rounds
+            given.compare,
+            given.threads,
+            small=given.small,
+            turns=turns,
+            rounds=rounds,
+            room=given.room,
         )
         print(json.dumps(compared))
         return

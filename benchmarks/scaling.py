@@ -43,7 +43,7 @@ CASES = (
 WINDOWS = 5
 """That are counted of each case."""
 OBSERVER = """
-import json, os, time
+import json, os, resource, time
 from pathlib import Path
 from ganzoo import hookimpl
 from ganzoo.reporting import Observer
@@ -73,8 +73,12 @@ class Clock(Observer):
         self._done("checkpoint")
 
     def finished(self, step):
+        self.last = time.perf_counter()
+        self.took["kilobytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def scored(self, scores):
+        self._done("scores")
         Path(os.environ["CLOCK"]).write_text(json.dumps(self.took))
-        os._exit(0)  # scores are not asked for
 
 @hookimpl
 def ganzoo_observers(run):
@@ -92,7 +96,7 @@ class Cost:
     images_per_second: Quartiles
     """Over the windows."""
     megabytes: float
-    """The most memory of one process."""
+    """The most memory of one process up to its last turn; scores may take more."""
 
 
 def write_photos(folder: Path, count: int = 256) -> None:
@@ -104,23 +108,24 @@ def write_photos(folder: Path, count: int = 256) -> None:
         Image.fromarray(values).resize((128, 128)).save(folder / f"{number}.png")
 
 
-def ganzoo(words: list[str], processes: int, **environment: str) -> float:
-    """Run a command in processes of one thread on the CPU; gives the megabytes of the largest."""
+def ganzoo(words: list[str], processes: int, folder: Path) -> dict[str, Any]:
+    """Run a command in processes of one thread on the CPU, and give what an observer of it saw."""
+    plugin, clock = folder / "clock.py", folder / "clock.json"
+    plugin.write_text(OBSERVER)
     launch = [sys.executable, "-m", "ganzoo"]
     if processes > 1:
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
         launch += ["--num_processes", str(processes), "--main_process_port", "29611"]
         launch += ["-m", "ganzoo"]
-    measured = ["import resource, subprocess, sys", "subprocess.run(sys.argv[1:], check=True)"]
-    measured += ["print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"]
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(measured), *launch, *words],
-        env=os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"} | environment,
-        stdout=subprocess.PIPE,
-        text=True,
+    environment = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "CLOCK": str(clock)}
+    subprocess.run(
+        [*launch, "--plugin", str(plugin), *words],
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
         check=True,
     )
-    return int(done.stdout.splitlines()[-1]) / 1024
+    seen: dict[str, Any] = json.loads(clock.read_text())
+    return seen
 
 
 def cost(folder: Path, side: int, batch: int, processes: int, turns: int) -> Cost:
@@ -135,33 +140,31 @@ def cost(folder: Path, side: int, batch: int, processes: int, turns: int) -> Cos
     words = ["run", "dcgan", "--preset", "images", "--data", str(folder / "photos")]
     words += ["--steps", str((1 + WINDOWS) * turns), "--out", str(out)]
     words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    megabytes = ganzoo(words, processes)
+    megabytes = ganzoo(words, processes, folder)["kilobytes"] / 1024
     _, *lines = (out / "metrics.jsonl").read_text().splitlines()
     rates = Quartiles.of([json.loads(line)["images_per_second"] for line in lines])
     return Cost(side, batch, processes, rates, round(megabytes))
 
 
 def extras(folder: Path, turns: int) -> dict[str, Any]:
-    """What reports, pictures and checkpoints add to a run of InfoGAN with the default settings.
+    """What reports, pictures, checkpoints and scores add to a run of InfoGAN by default.
 
     Each is timed by an observer in a short run in which they come often; the seconds are then
     counted as often as they come in a run with the defaults.
     """
-    clock, every = folder / "clock.json", max(turns // 3, 1)
-    plugin = folder / "clock.py"
-    plugin.write_text(OBSERVER)
+    every = max(turns // 3, 1)
     settings = [f"train.{name}_every={every}" for name in ("images", "checkpoint", "report")]
-    words = ["--plugin", str(plugin), "run", "infogan", "--steps", str(3 * every)]
+    words = ["run", "infogan", "--steps", str(3 * every)]
     words += ["--out", str(folder / "extras")]
     words += [word for setting in settings for word in ("--set", setting)]
-    ganzoo(words, 1, CLOCK=str(clock))
-    took = json.loads(clock.read_text())
+    took = ganzoo(words, 1, folder)
     seconds = {
         "turn": statistics.median(took["turn"]),
         "report": statistics.median(took["report"]),
         # A run makes several pictures at a time, and each is told of by itself.
         "pictures": sum(took["picture"]) / 3,
         "checkpoint": statistics.median(took["checkpoint"]),
+        "scores": sum(took["scores"]),
     }
     train = make_plan(Request("infogan"), Registry(discover())).settings.train
     times = {
@@ -169,6 +172,7 @@ def extras(folder: Path, turns: int) -> dict[str, Any]:
         "report": train.steps // train.report_every,
         "pictures": train.steps // train.images_every + 1,
         "checkpoint": train.steps // train.checkpoint_every,
+        "scores": 1,
     }
     whole = sum(seconds[name] * times[name] for name in times)
     shares = {name: seconds[name] * times[name] / whole for name in times}
@@ -177,6 +181,7 @@ def extras(folder: Path, turns: int) -> dict[str, Any]:
         "times": times,
         "shares": {name: round(share, 5) for name, share in shares.items()},
         "besides_turns": round(1 - shares["turn"], 5),
+        "environment": trained_in(folder / "extras" / ENVIRONMENT, 0, 1)[0],
     }
 
 

@@ -44,7 +44,8 @@ def sweep(folder: Path, cores: int, jobs: int, steps: int) -> float:
 def rate(metrics: Path) -> float:
     """Images a second of one run, the median of its reports but the first."""
     _, *lines = metrics.read_text(encoding="utf-8").splitlines()
-    return statistics.median(json.loads(line)["images_per_second"] for line in lines)
+    rates = [float(json.loads(line)["images_per_second"]) for line in lines]
+    return statistics.median(rates)
 
 
 def main() -> None:

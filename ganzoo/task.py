@@ -67,7 +67,7 @@ def prepare(
     settings = plan.settings.train
     _check(registry, plan, out, resumes=run is not None)
     if out is None or not RunFolder(out).is_run():
-        _refuse_missing_split(plan.settings.data, registry)
+        refuse_missing_split(plan.settings.data, registry)
     started = launch(settings.precision, settings.batch_size, _second_order(plan))
     return Task(registry, plan, started, out, resumes=run is not None)
 
@@ -161,7 +161,7 @@ def _check(registry: Registry, plan: Plan, out: Path | None, *, resumes: bool) -
             check_out(out, plan.settings, registry)
 
 
-def _refuse_missing_split(data: DataSettings, registry: Registry) -> None:
+def refuse_missing_split(data: DataSettings, registry: Registry) -> None:
     """Raise UserError if the data lack a test split that somebody chose: now, not at the scores."""
     if data.test_split != DataSettings.test_split:
         open_source(data, registry, data.test_split)

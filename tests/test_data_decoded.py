@@ -115,6 +115,13 @@ def test_batches_go_to_the_device_that_was_asked_for():
     assert moved.gather(torch.tensor([2, 1]))["label"].tolist() == [2, 1]
 
 
+@pytest.mark.parametrize(("free", "moves"), [(31, False), (32, True)])
+def test_images_that_fill_half_of_an_accelerator_at_most_move_there(free, moves, monkeypatch):
+    monkeypatch.setattr("ganzoo.data.images._free", lambda device: free)
+    images = Images(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4), None, "x")
+    assert images.to(torch.device("meta")).images.is_meta is moves
+
+
 def test_a_folder_of_data_files_that_changed_is_read_anew(tmp_path, registry, caches):
     def write(folder, value):
         (folder / "a").mkdir(parents=True)

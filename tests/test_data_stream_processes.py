@@ -8,19 +8,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datasets
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from small_images import encoded, tabular
-from small_streams import CPU, go_on, shards, stream
+from small_streams import CPU, shards, stream
 
 from ganzoo import UserError
 from ganzoo.data import streamed
 from ganzoo.data.ahead import Ahead, _ahead
+from ganzoo.errors import OneProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,11 +89,29 @@ def test_a_signal_to_all_processes_ends_a_stream_in_order(
     assert not Path(f"/proc/{worker}").exists()
 
 
-@pytest.mark.parametrize(("told", "workers"), [("0", 0), ("3", 3), ("99", 8), (None, 5)])
-def test_as_many_processes_decode_as_who_shares_the_machine_says(
-    told: str | None, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("told", "threads", "device", "workers"),
+    [
+        ("0", 1, "cpu", 0),
+        ("3", 6, "cpu", 3),
+        ("99", 1, "cpu", 8),
+        (None, 1, "cpu", 5),
+        (None, 4, "cpu", 2),
+        (None, 6, "cpu", 1),
+        (None, 6, "cuda", 5),
+    ],
+)
+def test_as_many_processes_decode_as_who_shares_the_machine_says_or_as_there_are_free_cores(
+    told: str | None,
+    threads: int,
+    device: str,
+    workers: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(streamed, "allowed_cores", lambda: 6)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(streamed, "device_type", lambda: device)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     if told is not None:
         monkeypatch.setenv(streamed.DECODERS, told)
@@ -132,14 +153,26 @@ def test_reading_ahead_may_be_ended_by_the_thread_that_reads() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
-def test_a_killed_process_that_decodes_is_one_clear_line(tmp_path: Path) -> None:
-    ahead = Ahead(stream(shards(tmp_path / "data", [40]), workers=1), 0, CPU)
-    ahead.batch(0, 4, slice(0, 4))
+@pytest.mark.parametrize("size", [8, 128], ids=["between batches", "in the midst of one"])
+@pytest.mark.parametrize("when", ["before it is waited for", "while it is waited for"])
+def test_a_killed_process_that_decodes_is_one_clear_line(
+    size: int, when: str, tmp_path: Path
+) -> None:
+    path = shards(tmp_path / "data", [40])
+    ahead = Ahead(stream(path, workers=1, size=size), 0, CPU)
+    ahead.batch(0, 20, slice(0, 20))
     [worker] = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    os.kill(int(worker), signal.SIGKILL)
-    time.sleep(0.5)
-    with pytest.raises(UserError, match=r"a process that decodes '.*data' has ended"):
-        go_on(ahead, 40)
+    time.sleep(1)  # a batch of large images does not fit into the pipe, and stays half sent
+    if when == "before it is waited for":
+        os.kill(int(worker), signal.SIGKILL)
+        time.sleep(0.5)
+    else:
+        os.kill(int(worker), signal.SIGSTOP)
+        threading.Timer(1, os.kill, (int(worker), signal.SIGKILL)).start()
+    before = signal.getsignal(signal.SIGCHLD)
+    with pytest.raises(OneProcessError, match=r"a process that decodes '.*data' has ended"):
+        deque(ahead.batch(turn * 20, 20, slice(0, 20)) for turn in range(1, 40))
+    assert signal.getsignal(signal.SIGCHLD) is before
 
 
 LIMITED = """

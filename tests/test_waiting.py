@@ -165,9 +165,16 @@ def test_a_device_without_numbers_gives_none(ask: Callable[[Tensor], object]) ->
 
 @each_precision
 @each_training
+@pytest.mark.parametrize("room", [0, 2**30], ids=["images stay", "images move"])
 def test_a_turn_needs_no_numbers(
-    model: str, preset: str, further: list[str], bf16: bool, monkeypatch: pytest.MonkeyPatch
+    model: str,
+    preset: str,
+    further: list[str],
+    bf16: bool,
+    room: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("ganzoo.data.images._free", lambda _: room)
     # That device has no random numbers, and the buffers are looked at once, before the first turn.
     monkeypatch.setattr("ganzoo.draw.generator_for", lambda *_: None)
     monkeypatch.setattr(Trainer, "_reseed", lambda *_: None)

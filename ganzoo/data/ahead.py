@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import signal
 import threading
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from queue import Full, Queue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +23,8 @@ from ganzoo.errors import OneProcessError, UserError
 from ganzoo.signals import STOPPING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.process import BaseProcess
 
     from torch import Tensor
 
@@ -60,6 +62,7 @@ class Ahead:
         """What was asked for last, and is at hand: position, size, and part of the batch."""
         self._batch: dict[str, Tensor] = {}
         self._loader: Iterator[Batch] | None = None
+        self._decoders: list[BaseProcess] = []
         self._first: dict[str, Tensor] = {}
         self._seen, self._skipped = 0, 0
         self._broken: list[str] = []
@@ -74,9 +77,10 @@ class Ahead:
         """The part ``mine`` of the global batch of ``size`` from ``position`` on; images uint8."""
         asked = (position, size, mine)
         if asked != self._asked:
-            for _ in range(self._turns_to(asked)):
-                found = self._next()
-            self._batch = self._filled(found)
+            with _met_by_this_rank_alone():
+                for _ in range(self._turns_to(asked)):
+                    found = self._read()
+                self._batch = self._filled(found)
             self._asked = asked
         return {name: send(value, self.device) for name, value in self._batch.items()}
 
@@ -123,23 +127,19 @@ class Ahead:
             generator=torch.Generator(),  # the default one is the training's
         )
         before = signal.getsignal(signal.SIGCHLD)
+        others = multiprocessing.active_children()
         batches_decoded = iter(loader)
+        self._decoders = [each for each in multiprocessing.active_children() if each not in others]
         if threading.current_thread() is threading.main_thread():
-            # torch would raise in the midst of anything once one of them ends; `_next` sees it.
+            # torch would raise in the midst of anything once one of them ends; `_read` sees it.
             signal.signal(signal.SIGCHLD, before)
         return batches_decoded
-
-    def _next(self) -> Batch:
-        """The next batch; what goes wrong with it, this rank alone may have met."""
-        try:
-            return self._read()
-        except UserError as error:
-            raise OneProcessError(error.what, hint=error.hint) from error
 
     def _read(self) -> Batch:
         assert self._loader is not None
         try:
-            batch = next(self._loader)
+            with _told_of_an_end(self._decoders):
+                batch = next(self._loader)
         except RuntimeError as error:
             if "worker" not in str(error):
                 raise
@@ -244,6 +244,38 @@ def _ahead(items: Iterator[_Item], depth: int) -> Iterator[_Item]:
         # may be the one that ends this, collecting what nobody holds any more.
         with suppress(RuntimeError):
             thread.join(_PATIENCE)
+
+
+@contextmanager
+def _met_by_this_rank_alone() -> Iterator[None]:
+    """Make known that other ranks may know nothing of what goes wrong with a batch."""
+    try:
+        yield
+    except UserError as error:
+        raise OneProcessError(error.what, hint=error.hint) from error
+
+
+@contextmanager
+def _told_of_an_end(workers: Sequence[BaseProcess]) -> Iterator[None]:
+    """Raise RuntimeError as soon as one of these processes has ended.
+
+    torch looks for that between messages only: one that is killed while it sends a batch would be
+    waited for without end. Outside the main thread, where Python handles no signals, that stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def look(*_: object) -> None:
+        if not all(worker.is_alive() for worker in workers):
+            raise RuntimeError("a worker has ended")
+
+    before = signal.signal(signal.SIGCHLD, look)
+    try:
+        look()
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def _close(ahead: weakref.ref[Ahead]) -> None:

@@ -23,6 +23,7 @@ from ganzoo.data.source import ImageSource
 from ganzoo.data.splits import same_split
 from ganzoo.data.store import Description
 from ganzoo.draw import generator_for
+from ganzoo.launch import device_type
 from ganzoo.variables import whole_number
 
 if TYPE_CHECKING:
@@ -142,11 +143,14 @@ def sample(source: Source, settings: DataSettings, size: int = SAMPLE) -> tuple[
     description = Description(len(images), len(broken), broken[:NAMED], {})
     check_broken(source.name, description, settings.broken_share)
     stacked = np.stack(images)
+    images.clear()
+    fingerprint = hashlib.blake2b(stacked.data)
+    fingerprint.update(bytes(str(labels), "ascii"))
     decoded = Images(
         images=torch.from_numpy(stacked),
         labels=torch.tensor(labels) if source.content.label else None,
         classes=source.classes,
-        fingerprint=hashlib.blake2b(stacked.tobytes() + bytes(str(labels), "ascii")).hexdigest(),
+        fingerprint=fingerprint.hexdigest(),
         notes=source.notes,
     )
     return decoded, next(rest, None) is None
@@ -176,12 +180,14 @@ def _decoders(world: int) -> int:
     """Processes that decode for each rank, where no setting says how many.
 
     They are told by who shares this machine among several trainings; a training that has it for
-    itself takes the cores that no rank trains on, at least 1.
+    itself takes the cores that no thread of a rank trains on, at least 1. Beside an accelerator
+    one thread of each rank is busy.
     """
     told = os.environ.get(DECODERS)
     if told is None:
         here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-        return min(max(allowed_cores() // here - 1, 1), _MOST_WORKERS)
+        busy = torch.get_num_threads() if device_type() == "cpu" else 1
+        return min(max(allowed_cores() // here - busy, 1), _MOST_WORKERS)
     return min(whole_number(DECODERS, told, "a number of processes"), _MOST_WORKERS)
 
 

@@ -251,6 +251,8 @@ def test_the_time_of_a_turn_is_told_by_kinds_of_operations(
     kinds = found["profiled_ms"]
     assert all(milliseconds > 0 for milliseconds in kinds.values())
     assert kinds[operations.REST] < sum(kinds.values()) / 4, "most of it has a name"
+    least = found["least_ms_by_kind"]
+    assert sum(least.values()) == pytest.approx(found["least_ms"]["median"], rel=0.2)
 
 
 @pytest.mark.slow
@@ -260,7 +262,7 @@ def test_a_start_is_timed_up_to_the_first_update(monkeypatch: pytest.MonkeyPatch
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
         monkeypatch.setenv(name, "")  # put back at the end
     found = startup.measure(1)
-    assert 0 < found["help"]["median"] < found["first_update"]["median"]
+    assert 0 < found["help"]["median"] < found["first_update"]["median"] < 10
     assert found["phases"].keys() >= {"import torch", "first turn"}
     assert found["imports"]["torch"] > 0
 
@@ -304,6 +306,7 @@ def test_costs_of_sizes_and_of_what_comes_besides_turns_are_measured(
         "report": 100,
         "pictures": 11,
         "checkpoint": 5,
+        "scores": 1,
     }
     assert all(seconds > 0 for seconds in found["extras"]["seconds"].values())
     capsys.readouterr()

@@ -10,6 +10,7 @@ from pretended_sweeps import DCGAN, calls, pretend_trainings, sweep
 
 from ganzoo_workbench.sweep import machine
 from ganzoo_workbench.sweep.machine import Machine
+from ganzoo_workbench.sweep.workers import Share
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,11 @@ def test_what_decodes_a_stream_comes_out_of_the_cores_of_its_run(
     shares = given_machine.shares(jobs, streams=True)
     assert [share.threads for share in shares] == [threads] * jobs
     assert [share.decoders for share in shares] == decoders
+
+
+def test_every_library_that_computes_is_told_how_many_threads_a_run_has() -> None:
+    told = Share(3).environment()
+    assert told["OMP_NUM_THREADS"] == told["MKL_NUM_THREADS"] == "3"
 
 
 def test_cores_that_decode_are_named() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from small_runs import SMALL, given
@@ -100,31 +103,79 @@ def test_a_grid_is_one_array_of_plain_commands(
     sbatch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SUBMITIT_PREEMPT_SIGNAL", raising=False)
-    cluster = Cluster(Path("jobs"), {"partition": "gpu", "cpus_per_task": 4, "time": 90}, 8)
+    cluster = Cluster(Path("jobs"), {"partition": "gpu", "cpus_per_task": 4, "time": 90}, 2)
     jobs = [
         slurm.Job(f"seed-{seed}", ["run", "dcgan", "--seed", str(seed)], Path("log"))
-        for seed in range(2)
+        for seed in range(3)
     ]
     watched = cluster.submit(jobs)
-    assert list(watched) == ["seed-0", "seed-1"]
+    assert list(watched) == ["seed-0", "seed-1", "seed-2"]
     lines = sbatch.read_text().splitlines()
     for line in (
-        "#SBATCH --array=0-1%2",
+        "#SBATCH --array=0-2%2",
         "#SBATCH --partition=gpu",
         "#SBATCH --cpus-per-task=4",
         "#SBATCH --time=90",
         "#SBATCH --signal=USR1@90",
     ):
         assert line in lines
-    from submitit.core.utils import CommandFunction, DelayedSubmission  # reads the signal at import
+    from submitit.core.utils import DelayedSubmission  # reads the signal at import
 
     for job, worker in zip(jobs, watched.values(), strict=True):
         function = DelayedSubmission.load(worker.submitted.paths.submitted_pickle).function
-        assert type(function) is CommandFunction
-        assert function.command[-5:] == ["ganzoo", *job.words]
-        assert function.command[1:3] == ["-m", "accelerate.commands.launch"]
-        place = function.command.index("--num_cpu_threads_per_process")
-        assert function.command[place + 1] == "4"
+        assert type(function) is slurm.Training
+        assert function.words[-5:] == ["ganzoo", *job.words]
+        assert function.words[1:3] == ["-m", "accelerate.commands.launch"]
+        place = function.words.index("--num_cpu_threads_per_process")
+        assert function.words[place + 1] == "4"
+
+
+@pytest.mark.usefixtures("sbatch")
+def test_a_cluster_that_takes_no_jobs_says_why_in_one_line(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "sbatch"
+    program.write_text("#!/bin/sh\necho invalid partition specified: gqu >&2\nexit 1\n")
+    result = CliRunner().invoke(cli, ON_SLURM)
+    assert result.exit_code == 2, result.output
+    assert "error: the cluster takes no jobs: " in result.stderr
+    assert "invalid partition specified: gqu" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+LAUNCHER = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+TRAINING = """
+import signal, sys, time
+from pathlib import Path
+
+def save(*_):
+    time.sleep(1)
+    Path("saved").touch()
+    sys.exit(0)
+
+signal.signal(signal.SIGUSR1, save)
+Path("trains").touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_training_saves_at_the_notice_that_every_process_of_its_job_gets(tmp_path: Path) -> None:
+    import submitit
+
+    executor = submitit.AutoExecutor("jobs", cluster="local")
+    executor.update_parameters(timeout_min=2)
+    words = [sys.executable, "-c", LAUNCHER, sys.executable, "-c", TRAINING]
+    job = executor.submit(slurm.Training(words))
+    deadline = time.monotonic() + 60
+    while not Path("trains").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    # The first one stands for SLURM's own daemon.
+    _, *processes = psutil.Process(int(job.job_id)).children(recursive=True)
+    assert len(processes) >= 2, "the launcher and the training, at least"
+    for process in processes:
+        process.send_signal(signal.SIGUSR1)
+    job.result()
+    assert Path("saved").exists()
 
 
 @pytest.mark.slow

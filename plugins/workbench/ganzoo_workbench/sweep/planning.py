@@ -19,7 +19,7 @@ from ganzoo.plan import Request, make_plan
 from ganzoo.resume import refuse_differences
 from ganzoo.scoring import quick_metrics
 from ganzoo.settings import resolve
-from ganzoo.task import make_checked_plan
+from ganzoo.task import make_checked_plan, refuse_missing_split
 from ganzoo_workbench.sweep.folder import default_folders, extended
 from ganzoo_workbench.sweep.grid import SEED, STEPS
 
@@ -158,11 +158,13 @@ def _plan(cell: Cell, base: Base, registry: Registry, *, here: bool) -> Plan:
         base.model, base.preset, base.files, (*cell.assignments, *assignments), base.data
     )
     try:
-        return (make_checked_plan if here else make_plan)(request, registry)
+        plan = (make_checked_plan if here else make_plan)(request, registry)
+        refuse_missing_split(plan.settings.data, registry)
     except UserError as error:
         if not cell.varied:
             raise
         raise UserError(f"with {cell.pairs}: {error.what}", hint=error.hint) from error
+    return plan
 
 
 def _to_decode(

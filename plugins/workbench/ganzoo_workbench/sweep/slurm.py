@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +64,25 @@ def threads_of(parameters: Mapping[str, Any]) -> int:
     return threads
 
 
+@dataclass(frozen=True)
+class Training:
+    """The command of a job, as the cluster's machine runs it."""
+
+    words: list[str]
+
+    def __call__(self) -> str:
+        """Run it to its end, and give what it printed.
+
+        SLURM gives its notice to every process of a job. submitit would end at it, the launcher die
+        of it, and the job be over before the training, which does heed it, has saved.
+        """
+        from submitit.core.utils import CommandFunction
+
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        printed: str = CommandFunction(self.words)()
+        return printed
+
+
 class Cluster:
     """Jobs that wait for their turn on a cluster, or have it."""
 
@@ -90,14 +111,24 @@ class Cluster:
         self._threads = threads_of(parameters)
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, ClusterWorker]:
-        """Submit all jobs, and give what watches each, by its name."""
-        from submitit.helpers import CommandFunction
+        """Submit all jobs, and give what watches each, by its name.
+
+        Raises UserError where the cluster takes none of them.
+        """
+        from submitit.core.utils import FailedJobError
 
         launcher = Share(self._threads).launcher()
-        with self._executor.batch():
-            submitted = [
-                self._executor.submit(CommandFunction([*launcher, *job.words])) for job in jobs
-            ]
+        try:
+            with self._executor.batch():
+                submitted = [
+                    self._executor.submit(Training([*launcher, *job.words])) for job in jobs
+                ]
+        except FailedJobError as error:
+            why = in_one_line(str(error).replace("\n", " "), 300)
+            raise UserError(
+                f"the cluster takes no jobs: {why}",
+                hint="The same command again goes on, with what --slurm has to say instead.",
+            ) from error
         return {
             job.name: ClusterWorker(job, each) for job, each in zip(jobs, submitted, strict=True)
         }

@@ -97,7 +97,9 @@ class Share:
         """What the processes of a worker are told of it."""
         from ganzoo.data.streamed import DECODERS
 
-        return {"OMP_NUM_THREADS": str(self.threads), DECODERS: str(self.decoders)}
+        # Where both are set, torch computes in as many threads as MKL is told.
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
+        return {**threads, DECODERS: str(self.decoders)}
 
 
 class LocalWorker:
