@@ -21,9 +21,16 @@ from ganzoo.training import Trainer
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from alternation import Turn
+
+
+LOSSES = [
+    f"{phase}/{loss}"
+    for phase in ("critic", "generator")
+    for loss in ("adversarial", "mutual_information")
+]
 
 
 @dataclass
@@ -94,26 +101,26 @@ class Pair:
             "reference": sum(reference),
         }
 
-    def disagreement(self, turns: int) -> float:
-        """The largest relative difference of a loss over turns with equal weights and draws.
+    def losses(self, turns: int) -> Iterator[tuple[list[float], list[float]]]:
+        """``LOSSES`` of ganzoo and of the reference in turns with equal weights and draws.
 
         The reference gets ganzoo's weights first, then its batches and latents.
         """
         self._equalise()
-        largest = 0.0
         for _ in range(turns):
             image, drawn = self.trainer.first_batch()["image"], iter(self._drawn())
             theirs = self.reference.step(image, partial(next, drawn)).tolist()
             self.trainer.turn()
             figures = self.trainer.collect()
-            ours = [
-                figures[f"loss/{phase}/{loss}"]
-                for phase in ("critic", "generator")
-                for loss in ("adversarial", "mutual_information")
-            ]
-            differences = [abs(a - b) / abs(b) for a, b in zip(ours, theirs, strict=True)]
-            largest = max(largest, *differences)
-        return largest
+            yield [figures[f"loss/{name}"] for name in LOSSES], theirs
+
+    def disagreement(self, turns: int) -> float:
+        """The largest relative difference of a loss over turns with equal weights and draws."""
+        return max(
+            abs(own - other) / abs(other)
+            for ours, theirs in self.losses(turns)
+            for own, other in zip(ours, theirs, strict=True)
+        )
 
     @torch.no_grad()
     def _equalise(self) -> None:

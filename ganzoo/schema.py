@@ -208,7 +208,7 @@ class DataSettings:
     workers: Annotated[int, Ge(0)] | None = setting(
         None,
         "processes that decode a stream, for each process that trains; 0 decodes between turns; "
-        "left out, one for each core that is free, 8 at most",
+        "left out, one for each core that nothing trains on, at least 1 and at most 8",
     )
     broken_share: Annotated[float, Ge(0), Lt(1)] = setting(
         0.05,

@@ -227,12 +227,17 @@ class Trainer:
         """A batch of the first ``n`` images (or all there are); of a stream, those of this rank."""
         return normalise(self._feed.first(n), self.assembly.model.image_range)
 
+    @property
+    def streams(self) -> bool:
+        """Whether images are decoded on the way, by each rank for itself."""
+        return self._feed.streams
+
     def symptoms_of_data(self) -> dict[str, str]:
         """What ranks found wrong with images that are read on the way, by their source.
 
         Every rank calls it and gets the same; of two that found something the first one speaks.
         """
-        if not self._feed.streams:
+        if not self.streams:
             return {}
         flaws: dict[str, str] = {}
         for found in reversed(gather_object([self._feed.flaws])):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accelerate.utils import broadcast_object_list
@@ -20,7 +20,7 @@ from ganzoo_workbench.operations import OperationCounter
 from ganzoo_workbench.quartiles import Quartiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ganzoo.assembly import Assembly
     from ganzoo.launch import Chosen
@@ -97,6 +97,7 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     forget_peak(accelerator.device)
     peak = fastest(precision, accelerator.device)
     with training_conditions(accelerator.device):
+        trainer.turn()  # begins to decode a stream, in processes that would count for ever else
         flop = _count(trainer, period)
         each = _warm_up(trainer)
         memory = peak_memory(accelerator.device)
@@ -104,7 +105,7 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
         products = {name: MatrixProduct(accelerator.device, name) for name in names}
         wanted = turns or max(int(_SECONDS / each), WINDOWS)
         sizes = broadcast_object_list([_sizes(wanted, period)])[0]
-        windows = [_window(trainer, size, products) for size in sizes]
+        windows = _time(trainer, sizes, products)
     rates = [sum(flop.values()) / window.seconds for window in windows]
     own = [window.rates[peak] for window in windows]
     return Throughput(
@@ -174,6 +175,23 @@ def _warm_up(trainer: Trainer) -> float:
         trainer.turn()
     synchronise(trainer.accelerator.device)
     return (time.perf_counter() - begun) / WARM_UP
+
+
+def _time(
+    trainer: Trainer, sizes: Sequence[int], products: Mapping[str, MatrixProduct]
+) -> list[Window]:
+    """Windows of so many turns, with the machine's rates after each.
+
+    Of a stream they are measured once, after all: what is decoded during a pause would come to the
+    next window for nothing.
+    """
+    if not trainer.streams:
+        return [_window(trainer, size, products) for size in sizes]
+    *windows, last = [
+        _window(trainer, size, products if place == len(sizes) - 1 else {})
+        for place, size in enumerate(sizes)
+    ]
+    return [*(replace(window, rates=last.rates) for window in windows), last]
 
 
 def _window(trainer: Trainer, turns: int, products: Mapping[str, MatrixProduct]) -> Window:

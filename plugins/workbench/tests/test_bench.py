@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ganzoo import Context, Loss, Model, Pass, Phase
 from ganzoo.counting import counted
+from ganzoo.training import Trainer
 from ganzoo_workbench import laps, machine, throughput
 from ganzoo_workbench.laps import Laps
 from ganzoo_workbench.machine import MatrixProduct
@@ -26,9 +27,7 @@ from ganzoo_workbench.quartiles import Quartiles
 from ganzoo_workbench.throughput import WARM_UP, WINDOWS, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ganzoo.training import Trainer
+    from collections.abc import Iterator, Mapping
 
 IMAGES, WIDTH, BATCH = 20, 4, 5
 SLEEP = 0.04
@@ -206,6 +205,31 @@ def test_the_product_that_a_turn_is_held_against_is_named(
     assert measured.held_against == "tf32"
     own = measured.matrix_rate["tf32"].median
     assert measured.utilisation.median == pytest.approx(measured.flop_rate.median / own)
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_nothing_is_measured_between_the_windows_of_a_stream(
+    streams: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    take = Trainer.parts
+
+    def parts(trainer: Trainer) -> Iterator[str]:
+        happened.append("turn")
+        return take(trainer)
+
+    def rate(product: MatrixProduct) -> float:
+        happened.append("product")
+        return 1e9
+
+    monkeypatch.setattr(Trainer, "streams", streams)
+    monkeypatch.setattr(Trainer, "parts", parts)
+    monkeypatch.setattr(MatrixProduct, "rate", rate)
+    measured = measure(trainer_of(), "fp32", turns=3)
+    expected = ["turn"] * 3 + ["product"] if streams else ["turn", "product"] * 3
+    assert happened[-len(expected) :] == expected
+    assert happened.count("product") == expected.count("product")
+    assert measured.matrix_rate["fp32"].median == 1e9
 
 
 def test_a_product_is_timed_in_its_own_precision_whatever_the_training_has(

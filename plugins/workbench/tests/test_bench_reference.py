@@ -29,6 +29,7 @@ SCRIPTS = (
     "startup",
     "scaling",
     "seeds",
+    "curves",
     "plan",
 )
 SMALL = ["train.batch_size=8", "train.precision=fp32", "data.limit=100"]
@@ -237,6 +238,23 @@ def test_the_loop_may_compute_in_a_precision_of_its_own(
     found = json.loads(kept.read_text())
     assert found["loop_precision"] == "fp32"
     assert 1e-6 < found["largest_relative_difference_of_a_loss"] < 0.02, "bf16 rounds"
+
+
+@pytest.mark.slow
+def test_losses_of_both_are_told_window_by_window(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import curves
+
+    monkeypatch.setattr(curves, "A_WINDOW", 1)
+    run(curves, "--json")
+    found = json.loads(capsys.readouterr().out)["curves"]
+    assert [len(each) for each in found.values()] == [2, 2], "seeds"
+    for ours, theirs in zip(*found.values(), strict=True):
+        assert ours == [pytest.approx(window, rel=0.02) for window in theirs]
+    assert found["loop"][0] != found["loop"][1]
+    run(curves)
+    assert "| 1 to 1 | 1." in capsys.readouterr().out
 
 
 @pytest.mark.slow
