@@ -97,7 +97,8 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
     forget_peak(accelerator.device)
     peak = fastest(precision, accelerator.device)
     with training_conditions(accelerator.device):
-        trainer.turn()  # begins to decode a stream, in processes that would count for ever else
+        if trainer.streams:
+            trainer.turn()  # begins to decode, in processes that would count for ever else
         flop = _count(trainer, period)
         each = _warm_up(trainer)
         memory = peak_memory(accelerator.device)

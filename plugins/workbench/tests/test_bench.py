@@ -229,6 +229,8 @@ def test_nothing_is_measured_between_the_windows_of_a_stream(
     expected = ["turn"] * 3 + ["product"] if streams else ["turn", "product"] * 3
     assert happened[-len(expected) :] == expected
     assert happened.count("product") == expected.count("product")
+    uncounted = happened.count("turn") - 3 - WARM_UP
+    assert uncounted == 1 + streams, "to count operations; and before, to begin to decode"
     assert measured.matrix_rate["fp32"].median == 1e9
 
 
