@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -71,6 +72,22 @@ def alternate(
             names = list(turns) if number % 2 == 0 else list(reversed(turns))
             timed.append({name: time_window(turns[name], a_window, device) for name in names})
     return timed
+
+
+def in_processes(ways: Sequence[str], rounds: int) -> list[dict[str, dict[str, float]]]:
+    """What the script that runs prints with ``--only`` each of these ways, in a process of its own.
+
+    Every other round is in the opposite order.
+    """
+    found = []
+    for number in range(rounds):
+        told = {}
+        for way in ways if number % 2 == 0 else reversed(ways):
+            command = [sys.executable, *sys.argv, "--only", way]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+            told[way] = json.loads(done.stdout)
+        found.append(told)
+    return found
 
 
 def time_window(turn: Turn, count: int, device: torch.device) -> Timing:

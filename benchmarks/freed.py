@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
-from alternation import Round, Timing, about, hand_over, parser, ratio_of, say, time_window
+from alternation import Timing, about, hand_over, in_processes, parser, ratio_of, say, time_window
 from variants import task_of
 
 from ganzoo.freed import freed_memory_kept
@@ -51,17 +49,9 @@ def main() -> None:
     if given.only:
         print(json.dumps(time_turns(given)))
         return
-    rounds: list[Round] = []
-    pages: dict[str, list[float]] = {way: [] for way in WAYS}
-    for number in range(given.rounds):
-        timed = {}
-        for way in WAYS if number % 2 == 0 else reversed(WAYS):
-            command = [sys.executable, *sys.argv, "--only", way]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-            found = json.loads(done.stdout)
-            timed[way] = Timing(found["wall"], found["cpu"])
-            pages[way].append(found["pages"])
-        rounds.append(timed)
+    found = in_processes(WAYS, given.rounds)
+    rounds = [{way: Timing(each[way]["wall"], each[way]["cpu"]) for way in WAYS} for each in found]
+    pages = {way: [each[way]["pages"] for each in found] for way in WAYS}
     ratio = ratio_of(rounds, "kept", "given back")
     task = task_of([f"train.precision={given.precision}"])
     document = {

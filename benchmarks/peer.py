@@ -1,9 +1,11 @@
-"""InfoGAN on MNIST: ganzoo against a published PyTorch InfoGAN, by turns.
+"""InfoGAN on MNIST: ganzoo against a published PyTorch InfoGAN, in processes that alternate.
 
     git clone https://github.com/Natsu6767/InfoGAN-PyTorch PEER
     python benchmarks/peer.py PEER [--threads 1] [--precision fp32|bf16] [--share-fakes] [--write]
 
 The peer's own training script runs in a thread of its own; each batch that it asks for is one turn.
+Each round times some turns of either in a process of its own: in a single one, their threads would
+disturb each other.
 One line of it is mended, which current torch refuses: its labels are integers where its loss wants
 floats. Its data are ganzoo's decoded images, so that only training is timed; an epoch never ends,
 so what it does then is not. It gives one fake batch to both players; ganzoo does so with
@@ -12,10 +14,11 @@ so what it does then is not. It gives one fake batch to both players; ganzoo doe
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
@@ -24,21 +27,28 @@ from unittest.mock import MagicMock
 
 import torch
 from alternation import (
+    Timing,
     about,
-    alternate,
     hand_over,
     images_per_second,
+    in_processes,
     parser,
     ratio_of,
     say,
     tell_rates,
+    time_window,
 )
 from pair import Pair, add_options
 from reference import batches
 
+from ganzoo.conditions import training_conditions
+
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
+PROGRAMS = ("ganzoo", "peer")
+WARM_UP = 5
 NEVER_SEEN = ("matplotlib", "matplotlib.pyplot", "matplotlib.animation")
 """What the script imports to draw with; whether it is installed does not matter."""
 
@@ -101,23 +111,37 @@ class Handing:
             yield self.given.get(), None
 
 
+def time_turns(given: argparse.Namespace, pair: Pair) -> Timing:
+    """A turn of one of the two in this process, under the conditions of a training of ganzoo."""
+    turn = pair.trainer.turn
+    if given.only == "peer":
+        size = pair.trainer.train.batch_size
+        turn = Peer(given.clone.resolve(), pair.images, size, given.threads).turn
+    with training_conditions(pair.device):
+        time_window(turn, WARM_UP, pair.device)
+        return time_window(turn, given.turns, pair.device)
+
+
 def main() -> None:
     """Parse the command line, time and tell."""
-    options = parser(__doc__, rounds=11, turns=4)
+    options = parser(__doc__, rounds=5, turns=20)
     options.add_argument("clone", type=Path, help="folder of the peer's repository")
+    options.add_argument("--only", choices=PROGRAMS, help="time this one here, and print it")
     add_options(options)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     pair = Pair.as_given(given)
     size = pair.trainer.train.batch_size
-    peer = Peer(given.clone.resolve(), pair.images, size, given.threads)
-    turns = {"ganzoo": pair.turns["ganzoo"], "peer": peer.turn}
-    rounds = alternate(turns, given.turns, given.rounds, pair.device)
+    if given.only:
+        print(json.dumps(asdict(time_turns(given, pair))))
+        return
+    found = in_processes(PROGRAMS, given.rounds)
+    rounds = [{name: Timing(**each[name]) for name in PROGRAMS} for each in found]
     document = {
         "commit": commit(given.clone),
         "batch_size": size,
         "share_fakes": given.share_fakes,
-        "turns_a_window": given.turns,
+        "turns_a_process": given.turns,
         "ratio": ratio_of(rounds, "peer", "ganzoo"),
         "images_per_second": images_per_second(rounds, size),
         "rounds": rounds,

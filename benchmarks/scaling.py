@@ -112,6 +112,7 @@ def ganzoo(words: list[str], processes: int, folder: Path) -> dict[str, Any]:
     """Run a command in processes of one thread on the CPU, and give what an observer of it saw."""
     plugin, clock = folder / "clock.py", folder / "clock.json"
     plugin.write_text(OBSERVER)
+    clock.unlink(missing_ok=True)
     launch = [sys.executable, "-m", "ganzoo"]
     if processes > 1:
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]

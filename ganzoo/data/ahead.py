@@ -25,6 +25,7 @@ from ganzoo.signals import STOPPING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.process import BaseProcess
+    from types import FrameType
 
     from torch import Tensor
 
@@ -132,7 +133,7 @@ class Ahead:
         self._decoders = [each for each in multiprocessing.active_children() if each not in others]
         if threading.current_thread() is threading.main_thread():
             # torch would raise in the midst of anything once one of them ends; `_read` sees it.
-            signal.signal(signal.SIGCHLD, before)
+            signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)  # None: not of Python
         return batches_decoded
 
     def _read(self) -> Batch:
@@ -260,17 +261,24 @@ def _told_of_an_end(workers: Sequence[BaseProcess]) -> Iterator[None]:
     """Raise RuntimeError as soon as one of these processes has ended.
 
     torch looks for that between messages only: one that is killed while it sends a batch would be
-    waited for without end. Outside the main thread, where Python handles no signals, that stays so.
+    waited for without end. Outside the main thread, where Python handles no signals, that stays so,
+    and where the signal belongs to a handler that is none of Python's.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGCHLD)
+    if before is None or threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def look(*_: object) -> None:
+    def look() -> None:
         if not all(worker.is_alive() for worker in workers):
             raise RuntimeError("a worker has ended")
 
-    before = signal.signal(signal.SIGCHLD, look)
+    def told(number: int, frame: FrameType | None) -> None:
+        if callable(before):
+            before(number, frame)
+        look()
+
+    signal.signal(signal.SIGCHLD, told)
     try:
         look()
         yield

@@ -61,7 +61,8 @@ def bench_command(
     are timed in windows, and each figure is the median over the windows with the quartiles behind
     it. Where a phase or a loss is due every n-th turn only, each window holds whole periods. FLOP/s
     counts matrix products and convolutions, and is held against what this machine gives for large
-    matrix products between the windows. Several processes are timed as by `ganzoo run`:
+    matrix products between the windows, or after them all if it streams. Several processes are
+    timed as by `ganzoo run`:
 
     \b
       accelerate launch -m ganzoo bench NAME

@@ -37,7 +37,7 @@ _SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Window:
-    """Some turns in a row, the mean over them, and the machine right after them."""
+    """Some turns in a row, the mean over them, and the machine after them."""
 
     seconds: float
     """A turn."""
@@ -71,7 +71,7 @@ class Throughput:
     flop_rate: Quartiles
     """FLOP/s of this process."""
     matrix_rate: Mapping[str, Quartiles]
-    """FLOP/s of large matrix products by precision, measured between the windows."""
+    """FLOP/s of large matrix products by precision: between the windows, or after a stream's."""
     held_against: str
     """Of these precisions the fastest one that the training may compute in."""
     utilisation: Quartiles
@@ -100,10 +100,10 @@ def measure(trainer: Trainer, precision: Chosen, turns: int | None = None) -> Th
         if trainer.streams:
             trainer.turn()  # begins to decode, in processes that would count for ever else
         flop = _count(trainer, period)
-        each = _warm_up(trainer)
-        memory = peak_memory(accelerator.device)
         names = dict.fromkeys(("fp32", peak))
         products = {name: MatrixProduct(accelerator.device, name) for name in names}
+        each = _warm_up(trainer)
+        memory = peak_memory(accelerator.device)
         wanted = turns or max(int(_SECONDS / each), WINDOWS)
         sizes = broadcast_object_list([_sizes(wanted, period)])[0]
         windows = _time(trainer, sizes, products)

@@ -162,11 +162,11 @@ def test_networks_with_thin_convolutions_as_products_compute_the_same() -> None:
     import torch
     from variants import Folded, Unfolded, thin_as_products
 
-    networks = small_pair().trainer.networks()
-    images = networks["generator"](torch.randn(4, 74))
+    networks, latents = small_pair().trainer.networks(), torch.randn(4, 74)
+    images = networks["generator"](latents)
     logits = networks["discriminator"](images)["logits"]
     thin_as_products(networks)
-    assert networks["generator"](torch.randn(4, 74)).shape == images.shape
+    assert torch.allclose(networks["generator"](latents), images, atol=1e-5)
     assert torch.allclose(networks["discriminator"](images)["logits"], logits, atol=1e-5)
     layers = [type(module) for network in networks.values() for module in network.modules()]
     assert layers.count(Folded) == layers.count(Unfolded) == 1
@@ -280,7 +280,7 @@ def test_a_start_is_timed_up_to_the_first_update(monkeypatch: pytest.MonkeyPatch
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
         monkeypatch.setenv(name, "")  # put back at the end
     found = startup.measure(1)
-    assert 0 < found["help"]["median"] < found["first_update"]["median"] < 10
+    assert 0 < found["help"]["median"] < found["first_update"]["median"]
     assert found["phases"].keys() >= {"import torch", "first turn"}
     assert found["imports"]["torch"] > 0
 

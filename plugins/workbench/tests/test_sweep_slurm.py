@@ -128,6 +128,7 @@ def test_a_grid_is_one_array_of_plain_commands(
         assert function.words[1:3] == ["-m", "accelerate.commands.launch"]
         place = function.words.index("--num_cpu_threads_per_process")
         assert function.words[place + 1] == "4"
+        assert function.environment == {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}
 
 
 @pytest.mark.usefixtures("sbatch")
@@ -143,12 +144,12 @@ def test_a_cluster_that_takes_no_jobs_says_why_in_one_line(tmp_path: Path) -> No
 
 LAUNCHER = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
 TRAINING = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
 
 def save(*_):
     time.sleep(1)
-    Path("saved").touch()
+    Path("saved").write_text(os.environ["TOLD"])
     sys.exit(0)
 
 signal.signal(signal.SIGUSR1, save)
@@ -158,24 +159,27 @@ time.sleep(60)
 
 
 @pytest.mark.slow
-def test_a_training_saves_at_the_notice_that_every_process_of_its_job_gets(tmp_path: Path) -> None:
+def test_a_training_saves_at_the_notice_that_every_process_of_its_job_gets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SUBMITIT_PREEMPT_SIGNAL", "USR1")
     import submitit
 
     executor = submitit.AutoExecutor("jobs", cluster="local")
     executor.update_parameters(timeout_min=2)
     words = [sys.executable, "-c", LAUNCHER, sys.executable, "-c", TRAINING]
-    job = executor.submit(slurm.Training(words))
+    job = executor.submit(slurm.Training(words, {"TOLD": "3"}))
     deadline = time.monotonic() + 60
     while not Path("trains").exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    # The first one stands for SLURM's own daemon.
-    _, *processes = psutil.Process(int(job.job_id)).children(recursive=True)
-    assert len(processes) >= 2, "the launcher and the training, at least"
+    # The job itself stands for SLURM's own daemon.
+    processes = psutil.Process(int(job.job_id)).children(recursive=True)
+    assert len(processes) == 3, "submitit, the launcher and the training"
     for process in processes:
         process.send_signal(signal.SIGUSR1)
     job.result()
-    assert Path("saved").exists()
+    assert Path("saved").read_text() == "3"
 
 
 @pytest.mark.slow

@@ -69,6 +69,8 @@ class Training:
     """The command of a job, as the cluster's machine runs it."""
 
     words: list[str]
+    environment: Mapping[str, str]
+    """What it is told besides the variables of the job."""
 
     def __call__(self) -> str:
         """Run it to its end, and give what it printed.
@@ -79,7 +81,8 @@ class Training:
         from submitit.core.utils import CommandFunction
 
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        printed: str = CommandFunction(self.words)()
+        environment = {**os.environ, **self.environment}
+        printed: str = CommandFunction(self.words, env=environment)()
         return printed
 
 
@@ -92,7 +95,7 @@ class Cluster:
         Raises UserError where there is no such cluster, or a parameter that it does not know.
         """
         # ganzoo saves at a SIGUSR1; at submitit's own choice a process dies.
-        os.environ.setdefault("SUBMITIT_PREEMPT_SIGNAL", "USR1")
+        os.environ["SUBMITIT_PREEMPT_SIGNAL"] = "USR1"
         import submitit
 
         given = {
@@ -117,11 +120,12 @@ class Cluster:
         """
         from submitit.core.utils import FailedJobError
 
-        launcher = Share(self._threads).launcher()
+        share = Share(self._threads)
+        launcher, told = share.launcher(), share.threads_everywhere()
         try:
             with self._executor.batch():
                 submitted = [
-                    self._executor.submit(Training([*launcher, *job.words])) for job in jobs
+                    self._executor.submit(Training([*launcher, *job.words], told)) for job in jobs
                 ]
         except FailedJobError as error:
             why = in_one_line(str(error).replace("\n", " "), 300)

@@ -97,9 +97,14 @@ class Share:
         """What the processes of a worker are told of it."""
         from ganzoo.data.streamed import DECODERS
 
-        # Where both are set, torch computes in as many threads as MKL is told.
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
-        return {**threads, DECODERS: str(self.decoders)}
+        return {**self.threads_everywhere(), DECODERS: str(self.decoders)}
+
+    def threads_everywhere(self) -> dict[str, str]:
+        """Its threads, for each library that computes.
+
+        Where both variables are set, torch takes as many as MKL is told.
+        """
+        return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
 
 
 class LocalWorker:
