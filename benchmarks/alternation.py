@@ -151,11 +151,13 @@ def hand_over(name: str, document: dict[str, Any], given: argparse.Namespace) ->
         print(f"written to docs/results/performance/{path.name}", file=sys.stderr)
 
 
-def parser(doc: str | None, *, rounds: int, turns: int) -> argparse.ArgumentParser:
-    """The options that every such script has, with these defaults."""
+def parser(
+    doc: str | None, *, rounds: int, turns: int, each: str = "window"
+) -> argparse.ArgumentParser:
+    """The options that every such script has, with these defaults; a round has one of ``each``."""
     made = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
-    made.add_argument("--rounds", type=int, default=rounds, help="windows of each")
-    made.add_argument("--turns", type=int, default=turns, help="turns a window")
+    made.add_argument("--rounds", type=int, default=rounds, help=f"rounds, with one {each} of each")
+    made.add_argument("--turns", type=int, default=turns, help=f"turns a {each}")
     made.add_argument("--threads", type=int, default=1)
     made.add_argument("--json", action="store_true", help="print the whole result")
     made.add_argument("--write", action="store_true", help=f"keep it in {RESULTS.name}/")

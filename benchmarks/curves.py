@@ -45,7 +45,7 @@ def say(values: list[float]) -> str:
 
 def main() -> None:
     """Parse the command line, train and tell."""
-    options = parser(__doc__, rounds=3, turns=200)
+    options = parser(__doc__, rounds=3, turns=200, each="seed")
     options.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
     given = options.parse_args()
     torch.set_num_threads(given.threads)

@@ -41,7 +41,7 @@ def time_turns(given: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     """Parse the command line, time and tell."""
-    options = parser(__doc__, rounds=5, turns=20)
+    options = parser(__doc__, rounds=5, turns=20, each="process")
     options.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     options.add_argument("--only", choices=WAYS, help="time this one here, and print it")
     given = options.parse_args()

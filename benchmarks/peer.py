@@ -124,7 +124,7 @@ def time_turns(given: argparse.Namespace, pair: Pair) -> Timing:
 
 def main() -> None:
     """Parse the command line, time and tell."""
-    options = parser(__doc__, rounds=5, turns=20)
+    options = parser(__doc__, rounds=5, turns=20, each="process")
     options.add_argument("clone", type=Path, help="folder of the peer's repository")
     options.add_argument("--only", choices=PROGRAMS, help="time this one here, and print it")
     add_options(options)
