@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from alternation import about, hand_over, parser, say, time_window
@@ -62,21 +62,10 @@ class CounterByKind(OperationCounter):  # type: ignore[no-untyped-call]
         super().__init__()
         self.by_kind: Counter[str] = Counter()
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Run an operation and add what it took."""
-        before = self.total
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        if self.total > before:
-            self.by_kind[KIND_OF[str(func.overloadpacket).replace(".", "::")]] += (
-                self.total - before
-            )
-        return result
+    def add(self, operation: str, count: int) -> None:
+        """Add it to its kind as well."""
+        super().add(operation, count)
+        self.by_kind[KIND_OF[operation.replace(".", "::")]] += count
 
 
 def profiled(trainer: Trainer) -> dict[str, float]:

@@ -170,7 +170,11 @@ def test_a_killed_process_that_decodes_is_one_clear_line(
         os.kill(int(worker), signal.SIGSTOP)
         threading.Timer(1, os.kill, (int(worker), signal.SIGKILL)).start()
     told: list[int] = []
-    before = signal.signal(signal.SIGCHLD, lambda number, _: told.append(number))
+
+    def note(number: int, frame: object) -> None:
+        told.append(number)
+
+    before = signal.signal(signal.SIGCHLD, note)
     signal.alarm(60)  # which ends this process, and is better than to wait without end
     try:
         with pytest.raises(OneProcessError, match=r"a process that decodes '.*data' has ended"):
@@ -178,7 +182,7 @@ def test_a_killed_process_that_decodes_is_one_clear_line(
     finally:
         signal.alarm(0)
         own = signal.signal(signal.SIGCHLD, before)
-    assert own is not before, "what was there is put back"
+    assert own is note, "what was there is put back"
     assert told or when == "before it is waited for", "and told meanwhile"
 
 

@@ -30,5 +30,9 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         if formula := flop_registry.get(func.overloadpacket):
-            self.total += formula(*args, **kwargs, out_val=result)
+            self.add(str(func.overloadpacket), formula(*args, **kwargs, out_val=result))
         return result
+
+    def add(self, operation: str, count: int) -> None:
+        """Add what one call of an operation such as ``aten.mm`` took."""
+        self.total += count
